@@ -1,0 +1,213 @@
+"""The ledger: a file of JSON lines that holds every decision beside the inputs that led to it.
+
+The first line is `{"format": 1, "policy": {...}}`, each further line one `Entry`, its decision last. Numbers round-trip
+exactly, so that `verify_ledger` can demand the same bytes of a replay. One process writes, any number read along.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, ClassVar, Self
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from controller.decision.plan import plan
+from controller.domain import Decision, Memory, Observed, Policy
+from controller.errors import BadLedger, LedgerMismatch
+from forecaster.forecast import Forecast
+
+FORMAT = 1
+
+# Numbers for the dashboard that the decision did not need, by name; a second level holds one per signal.
+View = Mapping[str, int | float | Mapping[str, int | float | None] | None]
+
+_STRICT = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="constants")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One decision, everything that `plan` was given for it, and what else the dashboard shows of that moment.
+
+    memory  as it was before the decision
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    now: datetime
+    observed: Observed
+    forecasts: tuple[Forecast, ...]
+    memory: Memory
+    view: View | None = None
+    decision: Decision
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What was read of a ledger.
+
+    truncated  whether the file ends in a line that is not, or not yet, wholly written; it is left out
+    lines      whole lines read so far, the first line among them
+    end        bytes that they take, which is where `follow_ledger` reads on
+    """
+
+    policy: Policy
+    entries: tuple[Entry, ...]
+    truncated: bool
+    lines: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Format:
+    """The one field that a ledger of any format has."""
+
+    format: int
+
+
+@dataclass(frozen=True)
+class _Header:
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+    format: int
+    policy: Policy
+
+
+_FORMAT = TypeAdapter(_Format)
+_HEADER = TypeAdapter(_Header)
+_ENTRY = TypeAdapter(Entry)
+_DECISION = TypeAdapter(Decision)
+
+
+class LedgerWriter:
+    """Appends decisions to a ledger, a whole line at a time.
+
+    A ledger of the same policy is continued, after cutting off a half-written last line. Any other file that is not
+    empty is refused with BadLedger and left as it is.
+    """
+
+    def __init__(self, path: Path, policy: Policy) -> None:
+        self._file = _open(path, policy)
+
+    def append(self, entry: Entry) -> None:
+        """Writes one entry and flushes it, so that whoever reads along sees it now."""
+        self._file.write(_ENTRY.dump_json(entry) + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_ledger(path: Path) -> Ledger:
+    """The whole ledger. Raises BadLedger, with the line's number, for anything but a half-written last line."""
+    lines, truncated = _whole_lines(path, 0)
+    policy = _policy(path, lines)
+    return Ledger(policy, tuple(_entries(path, lines[1:], 2)), truncated, len(lines), _size(lines))
+
+
+def follow_ledger(path: Path, seen: Ledger) -> Ledger:
+    """What was written since `seen` was read: only the new entries. Raises BadLedger where the file became shorter."""
+    lines, truncated = _whole_lines(path, seen.end)
+    entries = tuple(_entries(path, lines, seen.lines + 1))
+    return Ledger(seen.policy, entries, truncated, seen.lines + len(lines), seen.end + _size(lines))
+
+
+def verify_ledger(path: Path) -> int:
+    """Number of decisions in the ledger, each of which its own inputs give again, byte for byte.
+
+    Raises LedgerMismatch at the first that differs.
+    """
+    lines, _ = _whole_lines(path, 0)
+    policy = _policy(path, lines)
+    for number, (line, entry) in enumerate(zip(lines[1:], _entries(path, lines[1:], 2), strict=True), 2):
+        decision, _ = plan(policy, entry.observed, entry.forecasts, entry.memory, entry.now)
+        expected, got = _raw_decision(line), _DECISION.dump_json(decision)
+        if expected != got:
+            raise LedgerMismatch(number, expected.decode(), got.decode())
+    return len(lines) - 1
+
+
+def _open(path: Path, policy: Policy) -> BinaryIO:
+    try:
+        file = path.open("a+b")
+    except OSError as error:
+        raise BadLedger(f"{path}: cannot be written: {error.strerror}") from error
+    try:
+        if file.tell():
+            _continue(path, file, policy)
+        else:
+            file.write(_HEADER.dump_json(_Header(FORMAT, policy)) + b"\n")
+            file.flush()
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def _continue(path: Path, file: BinaryIO, policy: Policy) -> None:
+    lines, _ = _whole_lines(path, 0)
+    if _policy(path, lines) != policy:
+        raise BadLedger(f"{path}: holds the decisions of another policy; name another file, or remove this one")
+    file.truncate(_size(lines))
+    file.seek(0, os.SEEK_END)
+
+
+def _whole_lines(path: Path, offset: int) -> tuple[list[bytes], bool]:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(offset)
+            data = file.read()
+    except OSError as error:
+        raise BadLedger(f"{path}: cannot be read: {error.strerror}") from error
+    if size < offset:
+        raise BadLedger(f"{path}: has {size} bytes, where {offset} were read before; read it again from its start")
+    *lines, rest = data.split(b"\n")
+    return lines, bool(rest)
+
+
+def _policy(path: Path, lines: Sequence[bytes]) -> Policy:
+    if not lines:
+        raise BadLedger(f"{path}: no whole first line; expected a ledger, which starts with its format and policy")
+    try:
+        found = _FORMAT.validate_json(lines[0]).format
+        if found != FORMAT:
+            raise BadLedger(f"{path}, line 1: format {found}; this version reads format {FORMAT}")
+        return _HEADER.validate_json(lines[0]).policy
+    except ValidationError as error:
+        raise BadLedger(f"{path}, line 1: not the first line of a ledger: {_first_problem(error)}") from error
+
+
+def _entries(path: Path, lines: Sequence[bytes], first_number: int) -> Iterator[Entry]:
+    for number, line in enumerate(lines, first_number):
+        try:
+            yield _ENTRY.validate_json(line)
+        except ValidationError as error:
+            raise BadLedger(f"{path}, line {number}: not an entry of a ledger: {_first_problem(error)}") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"{where}: {problem['msg']}" if where else problem["msg"]
+
+
+def _raw_decision(line: bytes) -> bytes:
+    """The bytes of the decision, which is the last field; inside a string the quotes of the key would be escaped."""
+    return line.rpartition(b',"decision":')[2].removesuffix(b"}")
+
+
+def _size(lines: Sequence[bytes]) -> int:
+    return sum(len(line) + 1 for line in lines)

@@ -1,0 +1,1 @@
+"""What should the floor be? Pure: no external calls, no clock, no logging; values in, values out."""

@@ -1,0 +1,146 @@
+"""What stands between what the forecast asks for and the floor: small functions `Proposal -> Proposal`.
+
+Each guard leaves a reason where it changed something. Those of `GRANTING` decide what is asked for, which the ramp
+remembers; those of `RELEASING` decide how a floor that is asked for no longer goes down. Staleness is no guard:
+`demand` drops a stale forecast before the maximum over the signals is taken.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from controller.decision.budget import affordable, unspent, wish_or_mean
+from controller.domain import Memory, Observed, Policy, RampDown, Reason, SpentHour, Wish
+
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a guard may look at. `spent` includes the time since the last decision; the rest of memory is as it was."""
+
+    policy: Policy
+    observed: Observed
+    memory: Memory
+    spent: tuple[SpentHour, ...]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A floor on its way through the guards, with what was said so far."""
+
+    replicas: int
+    reasons: tuple[Reason, ...]
+
+    def changed(self, rule: str, replicas: int, because: str) -> Proposal:
+        """The proposal with another floor and the reason for it."""
+        return Proposal(replicas, (*self.reasons, Reason(rule, self.replicas, replicas, because)))
+
+
+Guard = Callable[[Proposal, Context], Proposal]
+
+
+def through(guards: Sequence[Guard], proposal: Proposal, context: Context) -> Proposal:
+    """The proposal after every guard, in order."""
+    for guard in guards:
+        proposal = guard(proposal, context)
+    return proposal
+
+
+def minimum(proposal: Proposal, context: Context) -> Proposal:
+    """At least the user's own minimum."""
+    lowest = context.policy.bounds.min_replicas
+    if proposal.replicas >= lowest:
+        return proposal
+    return proposal.changed("minimum", lowest, f"the minimum is {lowest}")
+
+
+def budget(proposal: Proposal, context: Context) -> Proposal:
+    """At most what the day's budget pays for beyond the HPA's own wish.
+
+    While that wish is unknown, the mean of the day's wishes stands in for it.
+    """
+    policy = context.policy
+    wish = wish_or_mean(context.observed, policy.bounds, context.spent)
+    if proposal.replicas <= wish:
+        return proposal
+    left = unspent(policy, context.spent, wish)
+    highest = affordable(policy, left, wish)
+    if proposal.replicas <= highest:
+        return proposal
+    because = (
+        f"the budget of {policy.budget_percent:g} % has {max(0.0, left) / 60:.0f} pod-minutes left,"
+        f" which pays for {highest} of {proposal.replicas}"
+    )
+    return proposal.changed("budget", highest, because)
+
+
+def ramp_down(proposal: Proposal, context: Context) -> Proposal:
+    """No lower than the largest recent wish, and after the hold no faster than the ramp."""
+    floor, ramp = context.memory.floor, context.policy.ramp_down
+    if proposal.replicas >= floor:
+        return proposal
+    recent = _recent(context.memory.wishes, ramp.hold, context.now)
+    held = min(floor, recent[0].replicas) if recent else 0
+    slope = floor - _allowed_drop(context.memory, ramp, context.now)
+    if proposal.replicas >= max(held, slope):
+        return proposal
+    if held >= slope:
+        because = f"{held} were wanted within the last {ramp.hold / _MINUTE:g} min"
+        return proposal.changed("ramp-down", held, because)
+    return proposal.changed("ramp-down", slope, f"the ramp allows {slope}, at {ramp.percent_per_minute:g} % per minute")
+
+
+def never_below_hpa(proposal: Proposal, context: Context) -> Proposal:
+    """A floor is not released below what the HPA itself would hold, nor at all while that is unknown."""
+    floor, wish = context.memory.floor, context.observed.hpa_wish
+    lowest = floor if wish is None else min(wish, floor)
+    if proposal.replicas >= lowest:
+        return proposal
+    if wish is None:
+        return proposal.changed("hpa", lowest, "what the HPA alone would hold is unknown, so nothing is released")
+    return proposal.changed("hpa", lowest, f"the HPA alone would hold {wish}")
+
+
+def ceiling(proposal: Proposal, context: Context) -> Proposal:
+    """At most the user's own maximum, whatever any other rule says."""
+    highest = context.policy.bounds.max_replicas
+    if proposal.replicas <= highest:
+        return proposal
+    return proposal.changed("ceiling", highest, f"the maximum is {highest}")
+
+
+GRANTING: tuple[Guard, ...] = (
+    minimum,  # first, so that a quiet night is no release and needs no ramp
+    budget,  # before the ramp, which then holds what was paid for and not what was dreamt of
+)
+
+RELEASING: tuple[Guard, ...] = (
+    ramp_down,  # only ever raises a proposal, as does the next: their order is one of reading, not of effect
+    never_below_hpa,  # after the ramp's memory, so that the HPA's stabilization is not held a second time
+    ceiling,  # last, because the API server refuses a minimum above the maximum
+)
+
+
+def remembered(wishes: tuple[Wish, ...], replicas: int, hold: timedelta, now: datetime) -> tuple[Wish, ...]:
+    """The recent wishes with a new one: each larger than those after it, so that the first is the largest."""
+    larger = [wish for wish in _recent(wishes, hold, now) if wish.replicas > replicas]
+    return (*larger, Wish(now, replicas))
+
+
+def _recent(wishes: tuple[Wish, ...], hold: timedelta, now: datetime) -> tuple[Wish, ...]:
+    if not wishes or now - wishes[0].at < hold:
+        return wishes
+    return tuple(wish for wish in wishes if now - wish.at < hold)
+
+
+def _allowed_drop(memory: Memory, ramp: RampDown, now: datetime) -> int:
+    """Whole pods that the ramp has earned since the floor last changed; of a long wait at most a minute's worth, or
+    one pod, counts, because a floor that stood for an hour must not fall in one step."""
+    per_minute = memory.floor * ramp.percent_per_minute / 100
+    earned = math.floor(per_minute * ((now - memory.changed_at) / _MINUTE))
+    return max(0, min(earned, max(1, math.floor(per_minute))))

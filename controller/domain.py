@@ -1,0 +1,177 @@
+"""The values that pass through the controller: policy, what was observed, what was decided and why.
+
+Frozen and free of I/O; a decision can be written down, read back and compared. Times are aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from forecaster.series import Kind
+
+
+class Mode(enum.StrEnum):
+    """What happens to a decision: shown only, applied, or not made at all."""
+
+    OBSERVE = "Observe"
+    ACTIVE = "Active"
+    PAUSED = "Paused"
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One load that a pod carries, and how much of it one ready pod carries (in the signal's own unit)."""
+
+    name: str
+    kind: Kind
+    capacity_per_pod: float
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """The user's own minimum and maximum of replicas; Foresail never asks for less or more."""
+
+    min_replicas: int
+    max_replicas: int
+
+
+@dataclass(frozen=True)
+class RampDown:
+    """How a raised floor is given back: held for `hold` after it was last wanted, then at most `percent_per_minute`
+    of the floor as it stood when it last changed, per minute."""
+
+    hold: timedelta = timedelta(minutes=5)
+    percent_per_minute: float = 10.0
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the user wants, resolved to one flat record before anything is decided.
+
+    cost_ratio      what a missing replica-minute costs in idle ones; the quantile asked for is ratio / (ratio + 1)
+    lead_time       from the decision to the new pod taking traffic
+    budget_percent  extra pod-hours that the floor may cost over a rolling day, in percent of what the HPA alone runs
+    stale_after     age of the newest known bin beyond which a forecast no longer counts
+    """
+
+    name: str
+    signals: tuple[Signal, ...]
+    bounds: Bounds
+    mode: Mode = Mode.OBSERVE
+    cost_ratio: float = 20.0
+    lead_time: timedelta = timedelta(minutes=1)
+    ramp_down: RampDown = RampDown()
+    budget_percent: float = 10.0
+    stale_after: timedelta = timedelta(minutes=5)
+
+    @property
+    def quantile(self) -> float:
+        """Newsvendor rule: the cheapest quantile when under-provisioning costs `cost_ratio` times over-provisioning."""
+        return self.cost_ratio / (self.cost_ratio + 1.0)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The newest value of a signal, and the end of the bin that it stands for."""
+
+    signal: str
+    value: float
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The workload as it was seen at one moment.
+
+    replicas  pods that the HPA asks for now
+    ready     pods that take traffic now
+    hpa_wish  what the HPA would hold without us, None where its metrics are missing (never guessed)
+    """
+
+    replicas: int
+    ready: int
+    hpa_wish: int | None
+    readings: tuple[Reading, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One rule's word on a decision: the floor before it, after it, and why in a clause."""
+
+    rule: str
+    before: int
+    after: int
+    because: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The floor for now, with every rule that had a say, in order. Log, ledger, event and dashboard show this value.
+
+    wanted   what the forecast asked for, before any guard; None where there was no usable forecast
+    floor    what Foresail asks the HPA to hold at least
+    applied  whether the mode lets it act
+    """
+
+    at: datetime
+    floor: int
+    previous: int
+    wanted: int | None
+    signal: str | None
+    model: str | None
+    applied: bool
+    reasons: tuple[Reason, ...]
+
+    def summary(self) -> str:
+        """The decision in one sentence: what happens to the floor, and what each rule had to say."""
+        if self.floor > self.previous:
+            verb = f"raise the floor from {self.previous} to {self.floor}"
+        elif self.floor < self.previous:
+            verb = f"lower the floor from {self.previous} to {self.floor}"
+        else:
+            verb = f"keep the floor at {self.floor}"
+        because = "; ".join(r.because for r in self.reasons)
+        return f"{verb}: {because}" if because else verb
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A replica count that was wanted at a moment; the ramp-down holds the largest of the recent ones."""
+
+    at: datetime
+    replicas: int
+
+
+@dataclass(frozen=True)
+class SpentHour:
+    """Pod-time of one hour of the clock.
+
+    extra    what the floor added to the HPA's own wish, in pod-seconds
+    base     that wish, in pod-seconds
+    seconds  how much of the hour was booked
+    """
+
+    start: datetime
+    extra: float
+    base: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What one decision leaves for the next; an argument and a return value, so that it can be saved and replayed.
+
+    floor        the floor that was decided last
+    changed_at   when it last took another value
+    decided_at   when the last decision was made; None before the first
+    wishes       recent wishes, newest last, each larger than those after it
+    spent        the hours of which some part lies in the last day, oldest first
+    """
+
+    floor: int
+    changed_at: datetime
+    decided_at: datetime | None = None
+    wishes: tuple[Wish, ...] = ()
+    spent: tuple[SpentHour, ...] = ()

@@ -1,0 +1,111 @@
+"""What every forecaster takes and gives. Quantiles are the interface: a point forecast is its median.
+
+Pure: numpy only. `Forecasts` holds many origins of one series, because a backtest, a replay and a tick with thousands
+of workloads are the same question asked more or less often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import numpy as np
+
+from forecaster.series import FloatArray, IntArray, Series
+
+LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+HORIZON = 15
+
+
+@dataclass(frozen=True)
+class Window:
+    """Steps of the horizon whose peak is asked for: first..last, both inclusive, 1 being the bin after the origin."""
+
+    first: int = 1
+    last: int = HORIZON
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.first <= self.last <= HORIZON:
+            raise ValueError(f"a window of steps {self.first}..{self.last}; expected 1 <= first <= last <= {HORIZON}")
+
+
+@dataclass(frozen=True, eq=False)
+class Ask:
+    """Forecast `series` as it was known at each of `origins`, the indices of the last known bins. [origins]"""
+
+    series: Series
+    origins: IntArray
+    window: Window = Window()
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """Forecasts of one series from many origins, in the units of the series.
+
+    origins    [origins], index of the last bin that each forecast knew
+    quantiles  [origins, HORIZON, levels], ascending along the levels, never negative
+    peak       [origins, levels], quantiles of the maximum over the window; not the maximum of the quantiles
+    """
+
+    origins: IntArray
+    levels: tuple[float, ...]
+    quantiles: FloatArray
+    peak: FloatArray
+    window: Window
+    model: str
+
+    def at(self, row: int, series: Series) -> Forecast:
+        """One origin's forecast as a value that can be written down."""
+        return Forecast(
+            signal=series.name,
+            model=self.model,
+            origin=series.time(int(self.origins[row])),
+            step=series.step,
+            levels=self.levels,
+            quantiles=tuple(tuple(float(q) for q in step) for step in self.quantiles[row]),
+            window=self.window,
+            peak=tuple(float(q) for q in self.peak[row]),
+        )
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One forecast of one signal, as the planner takes it and the ledger keeps it.
+
+    origin     start of the last bin that was known; it was known at origin + step
+    quantiles  [horizon][level], in the units of the signal
+    peak       [level], of the maximum over the steps of `window`
+    """
+
+    signal: str
+    model: str
+    origin: datetime
+    step: timedelta
+    levels: tuple[float, ...]
+    quantiles: tuple[tuple[float, ...], ...]
+    window: Window
+    peak: tuple[float, ...]
+
+    def peak_at(self, level: float) -> float:
+        """The peak's quantile at `level`, interpolated between the levels given and held beyond them."""
+        return float(np.interp(level, self.levels, self.peak))
+
+    def step_at(self, horizon: int, level: float) -> float:
+        """The quantile of one step; horizon 1 is the bin after the origin."""
+        return float(np.interp(level, self.levels, self.quantiles[horizon - 1]))
+
+
+class Forecaster(Protocol):
+    """Anything that forecasts: the network, a baseline, and in a replay the truth itself."""
+
+    @property
+    def name(self) -> str: ...
+
+    def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
+        """One answer per ask, in order; uses nothing after an origin.
+
+        Raises NoForecast where a series holds no measured bin at or before one of its origins.
+        """
+        ...

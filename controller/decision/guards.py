@@ -20,13 +20,17 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a guard may look at. `spent` includes the time since the last decision; the rest of memory is as it was."""
+    """What a guard may look at. `spent` includes the time since the last decision; the rest of memory is as it was.
+
+    forecast  whether there is a forecast that counts; without one the plain HPA is left alone
+    """
 
     policy: Policy
     observed: Observed
     memory: Memory
     spent: tuple[SpentHour, ...]
     now: datetime
+    forecast: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,19 @@ def minimum(proposal: Proposal, context: Context) -> Proposal:
     if proposal.replicas >= lowest:
         return proposal
     return proposal.changed("minimum", lowest, f"the minimum is {lowest}")
+
+
+def hpa_path(proposal: Proposal, context: Context) -> Proposal:
+    """At least what the HPA alone would hold, where the HPA with our floor holds fewer.
+
+    Within its tolerance the HPA keeps the replicas it has. Pods that a floor brought early can leave it resting a pod
+    or two lower than where it would have come to by itself; a floor must not take away what it was to add to.
+    """
+    wish = context.observed.hpa_wish
+    if not context.forecast or wish is None or wish <= max(context.observed.replicas, proposal.replicas):
+        return proposal
+    because = f"the HPA alone would hold {wish}, where it rests at {context.observed.replicas}"
+    return proposal.changed("hpa", wish, because)
 
 
 def budget(proposal: Proposal, context: Context) -> Proposal:
@@ -116,6 +133,7 @@ def ceiling(proposal: Proposal, context: Context) -> Proposal:
 
 GRANTING: tuple[Guard, ...] = (
     minimum,  # first, so that a quiet night is no release and needs no ramp
+    hpa_path,  # costs nothing that the HPA alone would not, so the budget lets it through
     budget,  # before the ramp, which then holds what was paid for and not what was dreamt of
 )
 

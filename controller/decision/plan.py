@@ -26,7 +26,8 @@ def plan(
     to it by the ramp. Observe decides the same as Active and only marks the decision as not applied.
     """
     asked = demand(policy, observed, forecasts, now) if policy.mode is not Mode.PAUSED else Demand(None)
-    context = Context(policy, observed, memory, book(memory, policy.bounds, observed, now), now)
+    spent = book(memory, policy.bounds, observed, now)
+    context = Context(policy, observed, memory, spent, now, forecast=asked.need is not None)
     granted = through(GRANTING, _proposal(asked, context), context)
     final = through(RELEASING, granted, context)
     need = asked.need

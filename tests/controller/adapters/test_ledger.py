@@ -27,7 +27,7 @@ def entries(peaks: list[float], policy: Policy = POLICY, view: View | None = Non
     memory, made = first_memory(policy, at()), []
     for index, peak in enumerate(peaks):
         now = at(seconds=15 * index)
-        observed = an_observation(hpa_wish=None if index % 5 == 4 else 3, readings=[Reading("connections", peak, now)])
+        observed = an_observation(hpa_wish=None if index % 5 == 4 else 2, readings=[Reading("connections", peak, now)])
         forecasts = (a_forecast(peak=peak, known_at=now),)
         decision, after = plan(policy, observed, forecasts, memory, now)
         made.append(Entry(now=now, observed=observed, forecasts=forecasts, memory=memory, view=view, decision=decision))

@@ -17,6 +17,7 @@ from controller.decision.guards import (
     Proposal,
     budget,
     ceiling,
+    hpa_path,
     minimum,
     never_below_hpa,
     ramp_down,
@@ -38,9 +39,14 @@ def a_context(
     spent: tuple[SpentHour, ...] = (),
     hpa_wish: int | None = 2,
     now: datetime | None = None,
+    replicas: int | None = None,
+    forecast: bool = True,
 ) -> Context:
     memory = Memory(floor, changed_at or at(), at(), wishes, spent)
-    return Context(policy or a_policy(), an_observation(hpa_wish=hpa_wish), memory, spent, now or at(minutes=1))
+    there = (
+        an_observation(hpa_wish=hpa_wish) if replicas is None else an_observation(hpa_wish=hpa_wish, replicas=replicas)
+    )
+    return Context(policy or a_policy(), there, memory, spent, now or at(minutes=1), forecast)
 
 
 def result(guard: Guard, replicas: int, context: Context) -> int:
@@ -52,7 +58,7 @@ def result(guard: Guard, replicas: int, context: Context) -> int:
 
 
 def test_guards_run_in_order_and_each_adds_its_reason() -> None:
-    context = a_context(policy=a_policy(min_replicas=3, max_replicas=6), floor=6, hpa_wish=8)
+    context = a_context(policy=a_policy(min_replicas=3, max_replicas=6), floor=6, hpa_wish=8, replicas=8)
     final = through((*GRANTING, *RELEASING), Proposal(1, (Reason("forecast", 6, 1, "one pod"),)), context)
     assert [(reason.rule, reason.before, reason.after) for reason in final.reasons] == [
         ("forecast", 6, 1),
@@ -60,6 +66,26 @@ def test_guards_run_in_order_and_each_adds_its_reason() -> None:
         ("ramp-down", 3, 6),
     ]
     assert final.replicas == 6
+
+
+@pytest.mark.parametrize(
+    ("wish", "there", "asked", "expected"),
+    [
+        (15, 13, 10, 15),  # the HPA rests within its tolerance, lower than it would by itself
+        (15, 13, 16, 16),
+        (15, 15, 10, 10),  # it holds as many: nothing to add
+        (15, 18, 10, 10),
+        (None, 13, 10, 10),  # unknown: nothing to go by
+    ],
+)
+def test_hpa_path_asks_for_what_the_hpa_alone_would_hold(
+    wish: int | None, there: int, asked: int, expected: int
+) -> None:
+    assert result(hpa_path, asked, a_context(hpa_wish=wish, replicas=there)) == expected
+
+
+def test_hpa_path_leaves_the_plain_hpa_alone_without_a_forecast() -> None:
+    assert result(hpa_path, 2, a_context(hpa_wish=15, replicas=13, forecast=False)) == 2
 
 
 @pytest.mark.parametrize(("replicas", "expected"), [(0, 2), (2, 2), (3, 3), (41, 41)])

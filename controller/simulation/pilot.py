@@ -1,0 +1,120 @@
+"""One tick of an HPA with Foresail at its side: what the demo on real processes and the replay both run.
+
+The HPA syncs first, on the floor written at the tick before; then the planner decides the floor of the next sync. A
+second HPA, fed the same metrics but never a floor, tells what the first would hold on its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from controller.decision.plan import first_memory, plan
+from controller.domain import Decision, Memory, Observed, Policy, Reading
+from controller.errors import BadPolicy
+from controller.simulation.hpa import State, Sync, step
+from controller.simulation.hpa_spec import HpaSpec, Metrics, MetricSpec, Scale, Source, milli
+from forecaster.forecast import Forecast
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What happened in one tick, with everything that a ledger entry needs.
+
+    desired    replicas that the HPA asks for from now on
+    hpa_alone  replicas that the HPA would hold had it never seen a floor
+    observed   what the planner was shown; its `hpa_wish` is `hpa_alone`, or None where the metrics failed
+    memory     as it was before the decision
+    sync       the HPA's own account of the tick
+    """
+
+    now: datetime
+    desired: int
+    hpa_alone: int
+    observed: Observed
+    forecasts: tuple[Forecast, ...]
+    memory: Memory
+    decision: Decision
+    sync: Sync
+
+    @property
+    def hpa_wish(self) -> int | None:
+        return self.observed.hpa_wish
+
+
+class Pilot:
+    """The HPA, the same HPA without a floor, and the planner, from tick to tick."""
+
+    def __init__(self, policy: Policy, hpa_spec: HpaSpec, replicas: int, now: datetime) -> None:
+        """`replicas` run at the start. Raises BadPolicy where policy and HPA contradict each other."""
+        _check(policy, hpa_spec)
+        self._policy = policy
+        self._spec = hpa_spec
+        self._floored = hpa_spec
+        self._state = State()
+        self._alone_state = State()
+        self._alone = replicas
+        self._memory = first_memory(policy, now)
+
+    @property
+    def memory(self) -> Memory:
+        """What the last decision left for the next."""
+        return self._memory
+
+    def tick(
+        self,
+        now: datetime,
+        seen: Mapping[str, float | None],
+        replicas: int,
+        ready: int,
+        readings: Sequence[Reading],
+        forecasts: Sequence[Forecast],
+    ) -> Tick:
+        """One sync of the HPA and one decision.
+
+        seen       the total of each signal as the metrics API gives it to the HPA now; None: no answer
+        replicas   pods asked for until now, of which `ready` take traffic
+        readings   and forecasts: what the planner knows now
+        """
+        metrics = _metrics(self._spec.metrics, seen)
+        sync = step(self._floored, self._state, Scale(replicas, replicas), metrics, now)
+        alone = step(self._spec, self._alone_state, Scale(self._alone, self._alone), metrics, now)
+        wish = None if alone.condition.metrics_failed else alone.replicas
+        observed = Observed(sync.replicas, ready, wish, tuple(readings))
+        before = self._memory
+        decision, after = plan(self._policy, observed, forecasts, before, now)
+        self._state, self._alone_state, self._alone, self._memory = sync.state, alone.state, alone.replicas, after
+        self._write(decision)
+        return Tick(now, sync.replicas, alone.replicas, observed, tuple(forecasts), before, decision, sync)
+
+    def _write(self, decision: Decision) -> None:
+        """Sets the floor that the next sync sees; a decision that is only shown leaves the HPA's own minimum."""
+        minimum = decision.floor if decision.applied else self._spec.min_replicas
+        if minimum != self._floored.min_replicas:
+            self._floored = replace(self._spec, min_replicas=minimum)
+
+
+def _check(policy: Policy, spec: HpaSpec) -> None:
+    bounds = policy.bounds
+    if bounds.min_replicas < spec.min_replicas or bounds.max_replicas > spec.max_replicas:
+        raise BadPolicy(
+            f"bounds: {bounds.min_replicas}..{bounds.max_replicas} replicas, but the HPA allows"
+            f" {spec.min_replicas}..{spec.max_replicas}; keep the bounds within the HPA's"
+        )
+    for metric in spec.metrics:
+        if metric.source is not Source.EXTERNAL:
+            raise BadPolicy(
+                f"hpa metric {metric.name}: {metric.source} samples belong to the pods that exist, so what the HPA"
+                " would do with others cannot be computed; use an External metric"
+            )
+
+
+def _metrics(specs: Sequence[MetricSpec], seen: Mapping[str, float | None]) -> Metrics:
+    external = {}
+    for spec in specs:
+        total = seen.get(spec.name)
+        if total is not None and math.isfinite(total):
+            external[spec.name] = (milli(total),)
+    return Metrics(external=external)

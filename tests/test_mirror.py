@@ -1,0 +1,61 @@
+"""The tests mirror the source: every module has its own test file, and every test file a module, or a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("forecaster", "controller", "gateway", "dashboard", "foresail", "tools")
+NOT_MIRRORED = {"__init__.py", "__main__.py", "errors.py"}
+"""Files that only name things: a test of theirs could only repeat them."""
+PROPERTIES = "_properties"
+"""`test_plan_properties.py` stands beside `test_plan.py`: the same module, by hypothesis."""
+WITHOUT_A_MODULE = {
+    "test_house.py": "the house as a whole: versions, walls, lock, documents",
+    "test_mirror.py": "this file",
+    "models/test_artefacts.py": "the committed models are data: each loads and makes its golden forecast again",
+}
+
+
+def modules() -> Iterator[Path]:
+    """Every source file that wants a mirror, relative to the root."""
+    for room in ROOMS:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            if path.name not in NOT_MIRRORED:
+                yield path.relative_to(ROOT)
+
+
+def written_tests() -> Iterator[Path]:
+    """Every test file, relative to `tests`."""
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        yield path.relative_to(ROOT / "tests")
+
+
+def mirrored(test: Path) -> Path:
+    """The module that a test file is about, by its name."""
+    return test.with_name(test.stem.removeprefix("test_").removesuffix(PROPERTIES) + ".py")
+
+
+def test_every_module_has_its_own_tests() -> None:
+    missing = [str(m) for m in modules() if not (ROOT / "tests" / m.with_name(f"test_{m.name}")).is_file()]
+    assert not missing, f"no tests/<folder>/test_<name>.py for: {', '.join(missing)}"
+
+
+def test_every_test_file_is_about_a_module_or_has_a_reason() -> None:
+    known = {*WITHOUT_A_MODULE}
+    stray = [
+        str(t) for t in written_tests()
+        if t.as_posix() not in known and not any((place / mirrored(t)).is_file() for place in (ROOT, ROOT / "tests"))
+    ]  # fmt: skip
+    assert not stray, f"no module, and no reason in WITHOUT_A_MODULE, for: {', '.join(stray)}"
+
+
+def test_the_exceptions_exist() -> None:
+    gone = [name for name in WITHOUT_A_MODULE if not (ROOT / "tests" / name).is_file()]
+    assert not gone, f"WITHOUT_A_MODULE names files that are gone: {', '.join(gone)}"
+
+
+def test_every_test_file_says_what_it_checks() -> None:
+    silent = [str(t) for t in written_tests() if not (ROOT / "tests" / t).read_text(encoding="utf-8").startswith('"""')]
+    assert not silent, f"no docstring at the top of: {', '.join(silent)}"

@@ -1,0 +1,29 @@
+"""Writes the generated pages of docs/: what the code says about itself, so that no page can say otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from controller import metrics
+from foresail import cli
+from tools import cli_reference
+from tools.requirements import ROOT
+
+
+def generated() -> Mapping[str, str]:
+    """The text of every generated page, by its path in the clone."""
+    return {
+        "docs/reference/cli.md": cli_reference.page(cli.parser()),
+        "docs/reference/metrics.md": metrics.reference(),
+    }
+
+
+def main() -> int:
+    for path, text in generated().items():
+        (ROOT / path).write_text(text, encoding="utf-8")
+        print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

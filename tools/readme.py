@@ -1,0 +1,123 @@
+"""Writes the measured tables of README.md from benchmarks/results; `--check` only says whether they are current.
+
+A table stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else in the file is left as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+RESULTS = ROOT / "benchmarks" / "results"
+_ARMS = {
+    "foresail_live": "Foresail, live processes",
+    "foresail": "Foresail, replayed",
+    "hpa": "HPA alone, replayed",
+    "perfect": "perfect forecast, replayed",
+}
+
+
+def render(text: str, blocks: Mapping[str, str]) -> str:
+    """The text with each block between its markers. Raises ValueError where a block has no markers, or none a block."""
+    marked = set(re.findall(r"<!-- begin (\S+) -->", text))
+    if marked != set(blocks):
+        raise ValueError(f"README has markers for {sorted(marked)}, the results give {sorted(blocks)}")
+    for name, block in blocks.items():
+        pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+        text = pattern.sub(lambda found, block=block: f"{found[1]}{block}{found[2]}", text)  # type: ignore[misc]
+    return text
+
+
+def blocks(results: Path) -> dict[str, str]:
+    """Every generated table by name."""
+    demo = json.loads((results / "demo.json").read_text())
+    traces = json.loads((results / "public_traces.json").read_text())
+    return {
+        "demo": demo_table(demo["seeds"]),
+        "forecasts": forecast_table(traces["traces"]),
+        "replays": replay_table(traces["traces"]),
+    }
+
+
+def demo_table(seeds: Mapping[str, Any]) -> str:
+    """Every arm of every seed."""
+    rows = []
+    for seed, result in seeds.items():
+        hpa = result["arms"]["hpa"]["pod_minutes"]
+        rows += [
+            [seed, _ARMS[name], f"{arm['overload_minutes']:.2f}", f"{arm['longest_shortage_s']:.0f} s",
+             f"{arm['pod_minutes']:,.0f}", f"{arm['pod_minutes'] / hpa:.2f}x", f"{arm['connections_refused']:,}",
+             f"{arm['rescales']}"]
+            for name, arm in result["arms"].items()
+        ]  # fmt: skip
+    columns = ["seed", "arm", "overload minutes", "longest", "pod-minutes", "against HPA", "refused", "rescales"]
+    return _markdown(columns, rows, text_columns=2)
+
+
+def forecast_table(traces: Mapping[str, Any]) -> str:
+    """Scores per trace, and the geometric mean over the one-minute traces that training saw the first part of."""
+    rows = [[_about(t), *_scores(t["forecast"]), _percent(t["forecast"]["coverage"]["0.95"])] for t in traces.values()]
+    counted = [t["forecast"] for t in traces.values() if t["learned"] and t["step_s"] == 60]
+    means = [f"**{_geometric([f[key] for f in counted]):.2f}**" for key in ("mae", "pinball", "ramp")]
+    rows.append([f"**geometric mean of the {len(counted)} at one minute, learned in part**", *means, ""])
+    return _markdown(["trace", "MAE", "pinball", "on up-ramps", "coverage of 0.95"], rows)
+
+
+def replay_table(traces: Mapping[str, Any]) -> str:
+    """Overload and cost per trace, for pods that are ready in one and in four minutes."""
+    rows = []
+    for trace in traces.values():
+        for start, run in trace["replay"].items():
+            arms, minutes = run["arms"], run["minutes"]
+            hpa = arms["hpa"]["pod_minutes"]
+            rows.append([
+                _about(trace), f"{start} s",
+                *(f"{arms[name]['overload_minutes'] / minutes:.2%}" for name in ("hpa", "foresail", "perfect")),
+                *(f"{arms[name]['pod_minutes'] / hpa - 1:+.1%}" for name in ("foresail", "perfect")),
+            ])  # fmt: skip
+    columns = ["trace", "pod start", "overload: HPA", "Foresail", "perfect", "pod-hours: Foresail", "perfect"]
+    return _markdown(columns, rows)
+
+
+def _about(trace: Mapping[str, Any]) -> str:
+    return str(trace["about"]) + ("" if trace["learned"] else " \\*")
+
+
+def _scores(forecast: Mapping[str, Any]) -> list[str]:
+    return [f"{forecast[key]:.2f}" for key in ("mae", "pinball", "ramp")]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _geometric(ratios: Sequence[float]) -> float:
+    return math.exp(sum(math.log(ratio) for ratio in ratios) / len(ratios))
+
+
+def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
+    rule = ["---" if k < text_columns else "---:" for k in range(len(columns))]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (columns, rule, *rows))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Rewrites the README, or with `--check` says whether that would change it."""
+    text = README.read_text("utf-8")
+    fresh = render(text, blocks(RESULTS))
+    if "--check" in arguments:
+        if fresh != text:
+            sys.stderr.write("README.md: its tables are not what benchmarks/results says; run `make docs`\n")
+        return int(fresh != text)
+    README.write_text(fresh, "utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,97 @@
+"""From histories to an artefact: train, export, measure with what will serve, and write the card from the figures."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+
+from forecaster.artefact import CARD, GOLDEN, METRICS, MODEL, WEIGHTS, Artefact, check_writable, write_artefact
+from forecaster.card import card
+from forecaster.errors import BadHistory
+from forecaster.evaluate import Score, origins_from, score
+from forecaster.export import to_onnx, to_safetensors
+from forecaster.forecast import HORIZON, Ask, Forecaster
+from forecaster.golden import golden_record
+from forecaster.network import NetworkConfig
+from forecaster.predict import load_forecaster
+from forecaster.series import Series
+from forecaster.synthetic import training_set
+from forecaster.train import Source, TrainConfig, describe, train
+from forecaster.windows import CONTEXT
+
+COARSE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What goes into a model. `share` of each real series is learned from, the rest is measured on."""
+
+    share: float = 0.7
+    synthetic: int = 240
+    synthetic_seed: int = 1
+    coarse: int = 40
+    """So many of the made-up series are there at five-minute steps too."""
+    measure_every: int = 7
+    train: TrainConfig = field(default_factory=TrainConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+
+
+def sources(series: Sequence[Series], recipe: Recipe) -> list[Source]:
+    """Everything to learn from: the first share of the real series, and the made-up ones whole."""
+    made = training_set(recipe.synthetic_seed, recipe.synthetic)
+    return [
+        *(Source.of(s, recipe.share, real=True) for s in series),
+        *(Source.of(s, 1.0, real=False) for s in made),
+        *(Source.of(s.coarser(COARSE), 1.0, real=False) for s in made[: recipe.coarse]),
+    ]
+
+
+def build(
+    path: Path, series: Sequence[Series], recipe: Recipe, on_step: Callable[[int, float], None] | None = None
+) -> Artefact:
+    """Trains on `series`, and writes the artefact named after `path`'s last part there: whole, or not at all.
+
+    Raises BadArtefact where it cannot be written and BadHistory where a series is too short, both before the training.
+    """
+    check_writable(path)
+    for one in series:
+        _check_learnable(one, recipe)
+    network = train(sources(series, recipe), recipe.train, recipe.network, on_step)
+    files = {MODEL: to_onnx(network), WEIGHTS: to_safetensors(network)}
+    about = {"parameters": sum(p.numel() for p in network.parameters()), **describe(recipe.train, recipe.network)}
+    with tempfile.TemporaryDirectory() as folder:
+        served = load_forecaster(write_artefact(Path(folder) / path.name, path.name, files, about).path)
+        scores = measure(served, series, recipe)
+        golden = golden_record(served)
+    recorded = {"recipe": asdict(recipe), "scores": [s.to_dict() for s in scores]}
+    files[METRICS] = (json.dumps(recorded, indent=2, default=str) + "\n").encode()
+    files[GOLDEN] = (json.dumps(golden, indent=2) + "\n").encode()
+    files[CARD] = card(path.name, about["parameters"], recorded).encode()
+    return write_artefact(path, path.name, files, about)
+
+
+def _check_learnable(series: Series, recipe: Recipe) -> None:
+    """Origins to learn from before the cut, and origins to measure at after it."""
+    seen = series.known[: int(recipe.share * len(series))]
+    first = int(np.argmax(seen)) if seen.any() else len(seen)
+    if len(seen) - first <= CONTEXT + HORIZON:
+        raise BadHistory(
+            f"{series.name}: {len(seen) - first} bins in its first {recipe.share:.0%}; training needs more than "
+            f"{CONTEXT + HORIZON}: leave it out, or use a longer history"
+        )
+    origins_from(series, recipe.share, recipe.measure_every)
+
+
+def measure(forecaster: Forecaster, series: Sequence[Series], recipe: Recipe) -> list[Score]:
+    """Scores on the part of each series that training did not see."""
+    result = []
+    for one in series:
+        origins = origins_from(one, recipe.share, recipe.measure_every)
+        result.append(score(one, forecaster.forecast([Ask(one, origins)])[0], recipe.share))
+    return result

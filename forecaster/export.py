@@ -1,0 +1,51 @@
+"""Turns a trained network into an artefact: ONNX for serving, safetensors for training on."""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import torch
+from safetensors.torch import save
+
+from forecaster.forecast import HORIZON
+from forecaster.network import Network
+from forecaster.windows import CHANNELS, CONTEXT, FEATURES, LAGS
+
+INPUTS = ("sequence", "features", "increments", "window")
+OUTPUTS = ("quantiles", "peak")
+
+
+def example_inputs(batch: int) -> tuple[torch.Tensor, ...]:
+    """Inputs of the right shapes, from fixed noise; the window is the whole horizon."""
+    noise = torch.Generator().manual_seed(0)
+    return (
+        torch.randn(batch, CONTEXT, CHANNELS, generator=noise),
+        torch.randn(batch, FEATURES, generator=noise),
+        torch.randn(batch, len(LAGS), HORIZON, generator=noise),
+        torch.ones(batch, HORIZON),
+    )
+
+
+def to_onnx(network: Network) -> bytes:
+    """The network as one self-contained ONNX file with a free batch size."""
+    batch = torch.export.Dim("batch", min=1)
+    with warnings.catch_warnings():  # about how the exporter itself traces an LSTM; the parity test is what counts
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            network,
+            example_inputs(2),
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_shapes=[{0: batch} for _ in INPUTS],
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    buffer = io.BytesIO()
+    program.save(buffer)
+    return buffer.getvalue()
+
+
+def to_safetensors(network: Network) -> bytes:
+    return bytes(save({name: value.contiguous() for name, value in network.state_dict().items()}))

@@ -1,0 +1,196 @@
+"""`foresail forecast FILE`: what the next 15 steps bring, as a table, JSON or a picture."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecaster.baselines import BASELINES
+from forecaster.forecast import HORIZON, Ask, Forecast, Forecaster, Window
+from forecaster.history import load_history
+from forecaster.series import Kind, Series
+from foresail.errors import UsageError
+from foresail.models import find_model
+from foresail.output import check_place, emit_json, figure, number, out, table
+
+_EXAMPLES = """examples:
+  foresail forecast history.csv
+  foresail forecast history.csv.gz --at 2026-11-20T19:45:00Z --png next.png
+  foresail forecast connections.parquet --kind stock --json -
+  foresail forecast history.csv --model last-value"""
+_SHOWN = (0.05, 0.5, 0.9, 0.95, 0.99)
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser(
+        "forecast",
+        help="a history file -> quantiles of the next 15 steps",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("file", type=Path, help="CSV, gzipped CSV or Parquet with columns timestamp,value")
+    add_model_option(p)
+    add_kind_option(p)
+    p.add_argument("--at", metavar="TIME", help="forecast as of this moment (ISO 8601); default: the end of the file")
+    p.add_argument("--window", metavar="FIRST:LAST", default=f"1:{HORIZON}", help="steps whose peak is asked for")
+    p.add_argument(
+        "--json", type=Path, metavar="FILE", nargs="?", const=Path("-"), help="write JSON; - is standard output"
+    )
+    p.add_argument("--png", type=Path, metavar="FILE", help="draw the last hours and the forecast")
+    p.set_defaults(run=run)
+
+
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        default="base",
+        metavar="MODEL",
+        help=f"a model folder, a shipped model, or a baseline: {', '.join(BASELINES)} (default: base)",
+    )
+
+
+def add_kind_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kind",
+        choices=["stock", "flow"],
+        default="flow",
+        help="stock: a level, like connections; flow: events per unit of time (default)",
+    )
+
+
+def kind_of(options: argparse.Namespace) -> Kind:
+    return Kind.STOCK if options.kind == "stock" else Kind.FLOW
+
+
+def forecaster_of(name: str) -> Forecaster:
+    """A baseline by its name, else the model at that place."""
+    if name in BASELINES:
+        return BASELINES[name]
+    from forecaster.predict import load_forecaster
+
+    return load_forecaster(find_model(name))
+
+
+def run(options: argparse.Namespace) -> int:
+    for path in (options.png, options.json):
+        if path and str(path) != "-":
+            check_place(path)
+    series = load_history(options.file, kind_of(options))
+    window = parse_window(options.window)
+    origin = _origin(series, options.at)
+    forecast = forecaster_of(options.model).forecast([Ask(series, np.array([origin]), window)])[0].at(0, series)
+    if options.png:
+        _draw(series, origin, forecast, options.png)
+    if options.json:
+        emit_json(as_dict(forecast), options.json)
+    if not options.json or str(options.json) != "-":
+        _print(series, forecast)
+    return 0
+
+
+def parse_window(text: str) -> Window:
+    first, _, last = text.partition(":")
+    try:
+        return Window(int(first), int(last))
+    except ValueError:
+        raise UsageError(f"a window of {text!r}; expected FIRST:LAST with 1 <= FIRST <= LAST <= {HORIZON}") from None
+
+
+def _origin(series: Series, at: str | None) -> int:
+    if at is None:
+        return len(series) - 1
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        raise UsageError(f"--at {at!r}; expected ISO 8601, for example {series.end.isoformat()}") from None
+    if moment.utcoffset() is None:
+        raise UsageError(f"--at {at!r} has no time zone; append Z for UTC")
+    origin = series.index(moment) - 1
+    if not 0 <= origin < len(series):
+        raise UsageError(
+            f"--at {at} lies outside the file, which is known from {series.time(1).isoformat()} "
+            f"to {series.end.isoformat()}"
+        )
+    return origin
+
+
+def as_dict(forecast: Forecast) -> dict[str, object]:
+    steps = [
+        {
+            "time": (forecast.origin + h * forecast.step).isoformat(),
+            "quantiles": {f"{level:g}": q for level, q in zip(forecast.levels, row, strict=True)},
+        }
+        for h, row in enumerate(forecast.quantiles, start=1)
+    ]
+    return {
+        "signal": forecast.signal,
+        "model": forecast.model,
+        "origin": forecast.origin.isoformat(),
+        "step_s": forecast.step.total_seconds(),
+        "steps": steps,
+        "peak": {
+            "first": forecast.window.first,
+            "last": forecast.window.last,
+            "quantiles": {f"{level:g}": q for level, q in zip(forecast.levels, forecast.peak, strict=True)},
+        },
+    }
+
+
+def _print(series: Series, forecast: Forecast) -> None:
+    digits = _digits(max(map(max, forecast.quantiles)))
+    rows = [
+        [f"{forecast.origin + h * forecast.step:%H:%M}", *(number(forecast.step_at(h, x), digits) for x in _SHOWN)]
+        for h in range(1, HORIZON + 1)
+    ]
+    peak = f"peak {forecast.window.first}..{forecast.window.last}"
+    rows.append([peak, *(number(forecast.peak_at(x), digits) for x in _SHOWN)])
+    known = f"{forecast.origin + forecast.step:%Y-%m-%d %H:%M} UTC"
+    out.print(
+        table(
+            f"{series.name}, known until {known}, by {forecast.model}", ["step from", *(f"{x:g}" for x in _SHOWN)], rows
+        )
+    )
+
+
+def _digits(largest: float) -> int:
+    """Decimals that show four significant figures of the largest value: loads are in ones or in millions."""
+    return max(0, 3 - math.floor(math.log10(largest))) if largest > 0 else 0
+
+
+def _draw(series: Series, origin: int, forecast: Forecast, path: Path) -> None:
+    past = np.arange(max(0, origin - 8 * HORIZON), origin + 1)
+    ahead = np.arange(origin + 1, min(len(series), origin + HORIZON + 1))
+    times = _axis([forecast.origin + h * forecast.step for h in range(1, HORIZON + 1)])
+    with figure(path) as (_, (axes,)):
+        axes.plot(_axis([series.time(int(k)) for k in past]), series.values[past], color="black", label="measured")
+        if len(ahead):
+            axes.plot(
+                _axis([series.time(int(k)) for k in ahead]),
+                series.values[ahead],
+                color="black",
+                linestyle=":",
+                label="what came",
+            )
+        for low, high, alpha in ((0.05, 0.95, 0.2), (0.25, 0.75, 0.35)):
+            axes.fill_between(
+                times,
+                [forecast.step_at(h, low) for h in range(1, HORIZON + 1)],
+                [forecast.step_at(h, high) for h in range(1, HORIZON + 1)],
+                color="tab:blue",
+                alpha=alpha,
+                linewidth=0,
+                label=f"{low:g} to {high:g}",
+            )
+        axes.plot(times, [forecast.step_at(h, 0.5) for h in range(1, HORIZON + 1)], color="tab:blue", label="median")
+        axes.set(title=f"{series.name}: {forecast.model}", ylim=(0, None), xlabel="UTC")
+        axes.legend(loc="upper left")
+
+
+def _axis(times: list[datetime]) -> NDArray[np.datetime64]:
+    """Times in UTC as a picture's axis takes them."""
+    return np.array([at.astimezone(UTC).replace(tzinfo=None) for at in times], dtype="datetime64[us]")

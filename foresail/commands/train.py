@@ -1,0 +1,81 @@
+"""`foresail train FOLDER --out MODEL`: a folder of histories -> an artefact that serves."""
+
+from __future__ import annotations
+
+import argparse
+import fnmatch
+from dataclasses import replace
+from pathlib import Path
+
+from forecaster.history import load_history
+from forecaster.series import Series
+from foresail.errors import UsageError
+from foresail.output import err, out, progress
+
+_EXAMPLES = """examples:
+  foresail train histories/ --out models/ours
+  foresail train histories/ --out models/ours --exclude 'test_*' --steps 3000 --seed 7
+needs torch: pip install 'foresail[train]'"""
+_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    p = commands.add_parser(
+        "train",
+        help="a folder of histories -> artefact",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("folder", type=Path, help="folder of CSV, gzipped CSV or Parquet files with columns timestamp,value")
+    p.add_argument(
+        "--out", type=Path, required=True, metavar="MODEL", help="folder to write; replaced if it is a model"
+    )
+    p.add_argument(
+        "--exclude", action="append", default=[], metavar="GLOB", help="leave these files out; may be repeated"
+    )
+    p.add_argument("--share", type=float, default=0.7, help="share of each history to learn from (default: 0.7)")
+    p.add_argument("--steps", type=int, default=None, help="training steps (default: the shipped model's)")
+    p.add_argument("--synthetic", type=int, default=240, metavar="N", help="made-up series to add (default: 240)")
+    p.add_argument("--seed", type=int, default=0, help="seed of weights and draws (default: 0)")
+    p.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    series = _histories(options.folder, options.exclude)
+    if not 0.0 < options.share < 1.0:
+        raise UsageError(f"--share {options.share:g}; expected more than 0 and less than 1")
+    if options.synthetic < 0 or options.seed < 0 or (options.steps is not None and options.steps < 1):
+        raise UsageError("--synthetic and --seed take 0 or more, --steps 1 or more")
+    try:
+        from forecaster.build import Recipe, build
+        from forecaster.train import TrainConfig
+    except ImportError as error:
+        raise UsageError(f"training needs {error.name}; install foresail[train]") from None
+    config = TrainConfig(seed=options.seed)
+    config = config if options.steps is None else replace(config, steps=options.steps)
+    recipe = Recipe(share=options.share, synthetic=options.synthetic, train=config)
+    with progress() as bar:
+        task = bar.add_task(f"training on {len(series)} histories", total=config.steps)
+        artefact = build(
+            options.out,
+            series,
+            recipe,
+            lambda step, loss: bar.update(task, completed=step, description=f"training, loss {loss:.4f}"),
+        )
+    out.print(f"wrote {artefact.path}: see {artefact.path / 'card.md'} for what it reaches")
+    return 0
+
+
+def _histories(folder: Path, exclude: list[str]) -> list[Series]:
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder; expected one with history files")
+    files = [
+        f
+        for f in sorted(folder.iterdir())
+        if f.name.endswith(_SUFFIXES) and not any(fnmatch.fnmatch(f.name, glob) for glob in exclude)
+    ]
+    if not files:
+        raise UsageError(f"{folder}: no file ends in {', '.join(_SUFFIXES)} (after --exclude); name another folder")
+    series = [load_history(f) for f in files]
+    err.print(f"{len(series)} histories, {sum(len(s) for s in series):,} bins")
+    return series

@@ -1,0 +1,203 @@
+"""What the network sees: nothing after the origin, nothing of the unit, and each lag where it belongs."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from forecaster.errors import NoForecast
+from forecaster.forecast import HORIZON
+from forecaster.series import Series
+from forecaster.windows import AFTER, BEFORE, CHANNELS, CONTEXT, FEATURES, LAGS, Inputs, Windows
+from tests.helpers.histories import MINUTE, MONDAY, a_load, a_series, loads, with_another_future
+
+NAN = float("nan")
+PER_LAG = BEFORE + HORIZON + AFTER + 2
+
+
+def inputs_at(series: Series, *origins: int) -> Inputs:
+    return Windows(series).inputs(np.array(origins))
+
+
+def assert_same(a: Inputs, b: Inputs) -> None:
+    for part in fields(Inputs):
+        np.testing.assert_array_equal(getattr(a, part.name), getattr(b, part.name), err_msg=part.name)
+
+
+def is_there(inputs: Inputs) -> list[float]:
+    """Which share of each lag is there, of the first origin."""
+    lagged = np.sinh(inputs.features[0, : len(LAGS) * PER_LAG].reshape(len(LAGS), PER_LAG))
+    return [round(float(x), 5) for x in lagged[:, -1]]
+
+
+@given(loads(), st.integers(0, 2**32 - 1), st.data())
+@settings(max_examples=40, deadline=None)
+def test_a_corrupted_future_changes_no_input(series: Series, seed: int, data: st.DataObject) -> None:
+    origin = data.draw(st.integers(0, len(series) - 1))
+    assert_same(inputs_at(series, origin), inputs_at(with_another_future(series, origin, seed), origin))
+
+
+@given(loads(), st.data())
+@settings(max_examples=20, deadline=None)
+def test_a_series_that_ends_at_the_origin_gives_the_same_inputs(series: Series, data: st.DataObject) -> None:
+    origin = data.draw(st.integers(0, len(series) - 1))
+    assert_same(inputs_at(series, origin), inputs_at(series.part(0, origin + 1), origin))
+
+
+@given(loads(), st.floats(1e-4, 1e7), st.data())
+@settings(max_examples=40, deadline=None)
+def test_inputs_know_nothing_of_the_unit(series: Series, factor: float, data: st.DataObject) -> None:
+    origin = data.draw(st.integers(0, len(series) - 1))
+    plain, scaled = inputs_at(series, origin), inputs_at(series.scaled(factor), origin)
+    for name in ("sequence", "features", "increments"):
+        np.testing.assert_allclose(getattr(scaled, name), getattr(plain, name), rtol=1e-4, atol=1e-5, err_msg=name)
+    np.testing.assert_allclose(scaled.last, factor * plain.last)
+    np.testing.assert_allclose(scaled.scale, factor * plain.scale)
+
+
+@pytest.mark.parametrize("step", [MINUTE, 5 * MINUTE])
+def test_the_increments_of_a_daily_pattern_are_what_comes_next(step: timedelta) -> None:
+    per_day = timedelta(days=1) // step
+    pattern = np.random.default_rng(1).uniform(10, 20, size=per_day)
+    series = a_series(np.tile(pattern, 9), step)
+    origin = 8 * per_day + 77
+    inputs = inputs_at(series, origin)
+    comes = (series.values[origin + 1 : origin + 1 + HORIZON] - series.values[origin]) / inputs.scale[0]
+    for lag, days in enumerate(LAGS):
+        expected = comes if min(days) <= 7 else np.zeros(HORIZON)
+        np.testing.assert_allclose(inputs.increments[0, lag], expected, atol=1e-6, err_msg=f"days {days}")
+    np.testing.assert_allclose(inputs.sequence[0, :, 1], inputs.sequence[0, :, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize(("late", "there"), [(0, 1.0), (1, 0.0)])
+def test_a_lag_counts_from_the_first_bin_of_its_window_on(late: int, there: float) -> None:
+    series = a_load(days=3, gaps=0)
+    origin = series.bins_per_day + BEFORE - 1 - late
+    assert is_there(inputs_at(series, origin))[0] == there
+
+
+def test_a_lag_that_was_hardly_measured_is_not_there() -> None:
+    series = a_load(days=3, gaps=0)
+    origin = 2 * series.bins_per_day
+    yesterday = origin - series.bins_per_day
+    values = series.values.copy()
+    values[yesterday : yesterday + 20] = np.nan
+    inputs = inputs_at(replace(series, values=values), origin)
+    assert is_there(inputs)[:2] == [0.0, 0.0]
+    assert not inputs.increments[0, 0].any()
+
+
+def test_the_context_of_yesterday_is_there_as_a_whole_or_not_at_all() -> None:
+    series = a_load(days=3, gaps=0)
+    whole = series.bins_per_day + CONTEXT
+    partly, there = inputs_at(series, whole - 1), inputs_at(series, whole)
+    assert not partly.sequence[0, :, 1].any()
+    expected = (series.values[1 : CONTEXT + 1] - there.last[0]) / there.scale[0]
+    np.testing.assert_allclose(there.sequence[0, :, 1], np.arcsinh(expected), rtol=1e-5)
+
+
+def test_recent_means_are_of_a_day_and_of_a_week_to_the_bin() -> None:
+    series = a_load(days=9, gaps=0)
+    origin = len(series) - 20
+    inputs = inputs_at(series, origin)
+    first = len(LAGS) * PER_LAG + 15
+    for column, days in ((first, 1), (first + 1, 7)):
+        mean = series.values[origin + 1 - days * series.bins_per_day : origin + 1].mean()
+        expected = np.arcsinh((mean - inputs.last[0]) / inputs.scale[0])
+        assert inputs.features[0, column] == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_mean_of_several_days_says_how_many_of_them_are_there() -> None:
+    series = a_load(days=4, gaps=0)
+    shares = is_there(inputs_at(series, len(series) - 1))
+    assert shares == [1.0, 1.0, 0.0, 0.0, round(3 / 7, 5), 0.0]
+
+
+def test_a_missing_bin_holds_the_value_before_it_and_says_so() -> None:
+    values = [10.0] * 200
+    values[198:200] = [NAN, NAN]
+    values[150] = NAN
+    inputs = inputs_at(a_series(values), 199)
+    assert inputs.last.tolist() == [10.0]
+    assert not inputs.sequence[0, :, 0].any()
+    assert np.flatnonzero(inputs.sequence[0, :, 4] == 0).tolist() == [CONTEXT - 50, CONTEXT - 2, CONTEXT - 1]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([0.0] * 3000, id="all zeros"),
+        pytest.param([7.0] * 3000, id="constant"),
+        pytest.param([0.0] * 1500 + [1e15] + [0.0] * 1499, id="a single spike"),
+        pytest.param([NAN] * 40 + [3.0] + [NAN] * 2959, id="one bin measured"),
+        pytest.param([5.0], id="one bin"),
+        pytest.param([1e15, 0.0, 1e15], id="three absurd bins"),
+    ],
+)
+def test_odd_histories_give_finite_inputs(values: list[float]) -> None:
+    series = a_series(values)
+    first = int(np.argmax(series.known))
+    inputs = inputs_at(series, first, len(series) - 1)
+    assert inputs.sequence.shape == (2, CONTEXT, CHANNELS)
+    assert inputs.features.shape == (2, FEATURES)
+    assert all(np.isfinite(getattr(inputs, part.name)).all() for part in fields(Inputs))
+    assert (inputs.scale > 0).all()
+
+
+def test_a_quiet_stretch_does_not_make_a_workload_infinitely_small() -> None:
+    busy_then_quiet = a_series([1000.0] * 1200 + [0.0] * 240)
+    assert inputs_at(busy_then_quiet, 1439).scale[0] > 50
+
+
+@pytest.mark.parametrize("origin", [-1, 39])
+def test_an_origin_without_a_known_bin_is_refused(origin: int) -> None:
+    with pytest.raises(NoForecast, match="load: nothing measured"):
+        inputs_at(a_series([NAN] * 40 + [1.0] * 60), origin)
+
+
+@pytest.mark.parametrize("step", [timedelta(seconds=30), timedelta(minutes=10)])
+def test_a_step_that_the_network_does_not_know_is_refused(step: timedelta) -> None:
+    with pytest.raises(NoForecast, match="the network takes 0:01:00 to 0:05:00"):
+        Windows(a_series([1.0, 2.0], step))
+
+
+def test_targets_follow_the_origin_and_are_missing_where_they_are_not_over() -> None:
+    values = np.arange(20.0)
+    values[3] = NAN
+    targets = Windows(a_series(values)).targets(np.array([0, 10]))
+    np.testing.assert_array_equal(targets[0], [1, 2, NAN, *range(4, 16)])
+    np.testing.assert_array_equal(targets[1], [*range(11, 20), *[NAN] * 6])
+
+
+def test_the_calendar_is_that_of_the_next_step() -> None:
+    series = a_series([1.0] * 100, start=MONDAY - 50 * MINUTE)
+    calendar = inputs_at(series, 49).features[0, -8:]
+    np.testing.assert_allclose(calendar[:6], [0, 1, 0, 1, 0, 1], atol=1e-6)
+
+
+def test_inputs_are_joined_in_order() -> None:
+    series = a_load(days=2)
+    windows = Windows(series)
+    parts = [windows.inputs(np.array([k])) for k in (300, 301)]
+    assert_same(Inputs.concatenate(parts), windows.inputs(np.array([300, 301])))
+
+
+def test_no_origins_give_empty_inputs() -> None:
+    inputs = Windows(a_series(np.ones(500))).inputs(np.zeros(0, dtype=np.int64))
+    assert inputs.features.shape == (0, FEATURES)
+    assert inputs.sequence.shape == (0, CONTEXT, CHANNELS)
+
+
+def test_an_origin_beyond_the_series_says_where_the_series_ends() -> None:
+    with pytest.raises(NoForecast, match="the series ends at"):
+        Windows(a_series(np.ones(500))).inputs(np.array([500]))
+
+
+def test_a_series_without_a_measured_bin_says_so() -> None:
+    with pytest.raises(NoForecast, match="none of its 500 bins was measured"):
+        Windows(a_series(np.full(500, np.nan))).inputs(np.array([400]))

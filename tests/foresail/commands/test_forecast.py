@@ -1,0 +1,138 @@
+"""`foresail forecast`: what it prints, what it writes, and every call and file that it refuses."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from forecaster.forecast import HORIZON
+from foresail.cli import main
+from tests.helpers.histories import MINUTE, MONDAY, a_load, a_series, write_history
+
+LAST = ("--model", "last-value")
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    return write_history(tmp_path / "chat.csv.gz", a_load(1, days=3, gaps=0))
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line with which the call is refused."""
+    assert main(["forecast", *arguments]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("foresail forecast: ")
+    assert shown.err.count("\n") == 1
+    return shown.err
+
+
+def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    assert main(["forecast", *arguments, "--json", "-"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert isinstance(shown, dict)
+    return shown
+
+
+def test_a_table_of_every_step_and_the_peak(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["forecast", str(history)]) == 0
+    shown = capsys.readouterr().out
+    assert "chat, known until 2026-01-08 00:00 UTC, by" in shown
+    assert "lstm:base" in shown
+    assert all(f" {h // 12:02}:{5 * h % 60:02} " in shown for h in range(HORIZON))
+    assert "peak 1..15" in shown
+
+
+def test_a_small_load_keeps_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_history(tmp_path / "cpu.csv", a_load(1, gaps=0).scaled(1e-5))
+    assert main(["forecast", str(path), *LAST]) == 0
+    assert "0.00" in (shown := capsys.readouterr().out)
+    assert "│ 0.00 " not in shown.replace("0.000000", "")
+    written = as_json(capsys, str(path), *LAST)
+    steps = written["steps"]
+    assert isinstance(steps, list)
+    assert f"{steps[0]['quantiles']['0.5']:.6f}" in shown
+
+
+def test_json_has_times_levels_and_the_peak_of_the_window(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = as_json(capsys, str(history), *LAST, "--window", "2:4")
+    assert (made["signal"], made["model"], made["step_s"]) == ("chat", "last-value", 300.0)
+    assert made["origin"] == "2026-01-07T23:55:00+00:00"
+    steps, peak = made["steps"], made["peak"]
+    assert isinstance(steps, list)
+    assert isinstance(peak, dict)
+    assert len(steps) == HORIZON
+    assert steps[0]["time"] == "2026-01-08T00:00:00+00:00"
+    assert list(steps[0]["quantiles"]) == ["0.05", "0.1", "0.25", "0.5", "0.75", "0.9", "0.95", "0.99"]
+    assert (peak["first"], peak["last"]) == (2, 4)
+
+
+def test_a_moment_knows_only_the_bins_that_were_over(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for at, origin in [
+        ("2026-01-07T12:00:00Z", "2026-01-07T11:55:00+00:00"),
+        ("2026-01-07T12:04:59Z", "2026-01-07T11:55:00+00:00"),
+        ("2026-01-07T14:05:00+02:00", "2026-01-07T12:00:00+00:00"),
+    ]:
+        assert as_json(capsys, str(history), *LAST, "--at", at)["origin"] == origin
+
+
+def test_the_future_of_the_file_changes_nothing(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    series = a_load(1, days=3, gaps=0)
+    at = series.time(700)
+    shorter = write_history(tmp_path / "cut.csv", series.part(0, 700))
+    whole, cut = as_json(capsys, str(history), "--at", at.isoformat()), as_json(capsys, str(shorter))
+    assert datetime.fromisoformat(str(whole["origin"])) == at - series.step
+    assert whole["steps"] == cut["steps"]
+
+
+def test_json_and_a_picture_go_to_files(history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    at = ("--at", "2026-01-07T12:00:00Z")
+    assert main(["forecast", str(history), *at, "--json", str(out / "a.json"), "--png", str(out / "a.png")]) == 0
+    assert json.loads((out / "a.json").read_text())["model"] == "lstm:base"
+    assert (out / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert "peak 1..15" in capsys.readouterr().out
+    assert sorted(p.name for p in out.iterdir()) == ["a.json", "a.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["--window", "5:2"], "a window of '5:2'; expected FIRST:LAST with 1 <= FIRST <= LAST <= 15"),
+        (["--window", "soon"], "a window of 'soon'"),
+        (["--window", "0:16"], "a window of '0:16'"),
+        (["--at", "noon"], "--at 'noon'; expected ISO 8601, for example 2026-01-08T00:00:00+00:00"),
+        (["--at", "2026-01-07T12:00:00"], "has no time zone; append Z for UTC"),
+        (["--at", "2026-01-05T00:00:00Z"], "lies outside the file, which is known from 2026-01-05T00:05"),
+        (["--at", "2026-01-08T00:05:00Z"], "to 2026-01-08T00:00:00+00:00"),
+        (["--model", "crystal-ball"], "no model 'crystal-ball'; expected a model folder or one of"),
+        (["--at", "2026-01-05T01:00:00Z", *LAST], "last-value needs 36"),
+        ([*LAST, "--png", "a.gif"], "a picture ends in .png, .svg or .pdf"),
+        ([*LAST, "--json", "/no/such/folder/a.json"], "its folder does not exist; make it first"),
+    ],
+)
+def test_a_wrong_call_is_refused(
+    history: Path, arguments: list[str], found: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert found in refused(capsys, str(history), *arguments)
+
+
+def test_a_bad_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no such file" in refused(capsys, str(tmp_path / "none.csv"))
+    path = write_history(tmp_path / "chat.csv", a_series([1, 2, 3]))
+    path.write_text(path.read_text().replace("2.0", "-2.0"))
+    assert "line 3: value -2 is negative" in refused(capsys, str(path))
+    coarse = write_history(tmp_path / "hours.csv", a_series([1.0] * 50, 60 * MINUTE, MONDAY))
+    assert "the network takes 0:01:00 to 0:05:00" in refused(capsys, str(coarse))
+
+
+def test_a_damaged_model_is_refused(history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    message = refused(capsys, str(history), "--model", str(tmp_path / "empty"))
+    assert "no manifest.json; expected a model folder as `foresail train` writes it" in message

@@ -1,0 +1,91 @@
+"""`foresail train`: a folder of histories becomes a model that serves; what it refuses, it refuses beforehand."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from forecaster.artefact import METRICS, load_artefact
+from foresail.cli import main
+from tests.helpers.histories import a_load, a_series, write_history
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "histories"
+    folder.mkdir()
+    write_history(folder / "chat.csv.gz", a_load(1))
+    write_history(folder / "web.csv", a_load(2))
+    (folder / "notes.txt").write_text("not a history")
+    return folder
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["train", *arguments]) == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.train
+def test_a_folder_becomes_a_model_that_forecasts(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "broken.csv").write_text("")
+    model = tmp_path / "models" / "ours"
+    call = ["train", str(folder), "--out", str(model), "--steps", "1", "--synthetic", "1", "--exclude", "broken*"]
+    assert main(call) == 0
+    assert "2 histories, 1,728 bins" in (shown := capsys.readouterr()).err
+    assert str(model) in shown.out.replace("\n", "")
+    recorded = json.loads((load_artefact(model).path / METRICS).read_text("utf-8"))
+    assert [s["series"] for s in recorded["scores"]] == ["chat", "web"]
+    assert main(["forecast", str(folder / "web.csv"), "--model", str(model)]) == 0
+    assert "lstm:ours" in capsys.readouterr().out
+
+
+@pytest.mark.train
+def test_a_short_history_and_a_taken_place_are_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "exists and is not a model folder" in refused(capsys, str(folder), "--out", str(folder))
+    write_history(folder / "young.csv", a_series([1.0] * 60))
+    message = refused(capsys, str(folder), "--out", str(tmp_path / "ours"))
+    assert "young: 42 bins in its first 70%; training needs more than 135" in message
+    assert not (tmp_path / "ours").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["--share", "1"], "--share 1; expected more than 0 and less than 1"),
+        (["--steps", "0"], "--synthetic and --seed take 0 or more, --steps 1 or more"),
+        (["--synthetic", "-1"], "--synthetic and --seed take 0 or more"),
+        (["--seed", "-1"], "--synthetic and --seed take 0 or more"),
+        (["--exclude", "*"], "no file ends in .csv, .csv.gz, .parquet (after --exclude)"),
+    ],
+)
+def test_a_wrong_call_is_refused(
+    folder: Path, tmp_path: Path, arguments: list[str], found: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert found in refused(capsys, str(folder), "--out", str(tmp_path / "ours"), *arguments)
+    assert not (tmp_path / "ours").exists()
+
+
+def test_a_folder_that_is_none_and_a_bad_file_are_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ("--out", str(tmp_path / "ours"))
+    assert "no such folder; expected one with history files" in refused(capsys, str(folder / "web.csv"), *out)
+    (folder / "web.csv").write_text("time,load\n")
+    assert "web.csv: the first line is 'time,load'" in refused(capsys, str(folder), *out)
+
+
+def test_without_torch_it_says_what_to_install(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in ("build", "train", "network", "export"):
+        monkeypatch.delitem(sys.modules, f"forecaster.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    message = refused(capsys, str(folder), "--out", str(tmp_path / "ours"))
+    assert "training needs torch; install foresail[train]" in message

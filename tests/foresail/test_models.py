@@ -1,0 +1,25 @@
+"""Where a model is found: a folder that the user names, or a shipped one by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from forecaster.artefact import load_artefact
+from foresail.errors import UsageError
+from foresail.models import find_model
+
+
+def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
+    assert find_model(str(tmp_path)) == tmp_path
+
+
+def test_the_shipped_model_is_found_by_its_name_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_artefact(find_model("base")).name == "base"
+
+
+def test_an_unknown_name_lists_those_that_ship() -> None:
+    with pytest.raises(UsageError, match=r"no model 'bass'; expected a model folder or one of: .*base"):
+        find_model("bass")

@@ -53,6 +53,15 @@ train: environment-train ## Train models/base anew: TRACES=FOLDER of histories, 
 	@test -n "$(TRACES)" || { echo 'train: no TRACES; name the folder of histories: make train TRACES=FOLDER' >&2; exit 2; }
 	$(VENV)/python -m foresail train "$(TRACES)" --out models/base $(foreach glob,$(HELD_OUT),--exclude '$(glob)') $(ARGS)
 
+.PHONY: bench
+bench: environment-demo ## Score and replay the shipped model on public traces: TRACES=FOLDER; then `make docs`
+	@test -n "$(TRACES)" || { echo 'bench: no TRACES; name the folder of traces: make bench TRACES=FOLDER' >&2; exit 2; }
+	$(VENV)/python -m benchmarks.public_traces "$(TRACES)" $(ARGS)
+
+.PHONY: bench-demo
+bench-demo: environment-demo ## Play the demo with three seeds and keep the figures; then `make docs`
+	$(VENV)/python -m benchmarks.demo_seeds $(ARGS)
+
 .PHONY: lock
 lock: environment-bare ## Rewrite constraints.txt from a fresh resolution
 	$(VENV)/python -m tools.lock

@@ -77,16 +77,15 @@ def hpa_path(proposal: Proposal, context: Context) -> Proposal:
 
 
 def budget(proposal: Proposal, context: Context) -> Proposal:
-    """At most what the day's budget pays for beyond the HPA's own wish.
+    """At most what the day's budget pays for beyond the HPA's own wish; nothing more once it is spent.
 
-    While that wish is unknown, the mean of the day's wishes stands in for it.
+    A floor below that wish costs nothing while the wish lasts, but is still there, and paid for, when the wish falls:
+    with the budget spent no floor is raised at all. While the wish is unknown, the mean of the day's stands in for it.
     """
     policy = context.policy
     wish = wish_or_mean(context.observed, policy.bounds, context.spent)
-    if proposal.replicas <= wish:
-        return proposal
     left = unspent(policy, context.spent, wish)
-    highest = affordable(policy, left, wish)
+    highest = affordable(policy, left, wish) if left > 0 else max(context.memory.floor, policy.bounds.min_replicas)
     if proposal.replicas <= highest:
         return proposal
     because = (

@@ -104,17 +104,24 @@ def an_hour(*, extra: float) -> SpentHour:
 
 @pytest.mark.parametrize(
     ("replicas", "extra", "expected"),
-    [(6, 1e9, 6), (7, 1e9, 6), (30, 0.0, 30), (31, 0.0, 30), (31, 0.1 * 6 * 86400 - 2 * 2100, 8)],
-    ids=["the wish itself", "nothing left", "just enough", "not enough", "enough for two"],
+    [(6, 0.0, 6), (30, 0.0, 30), (31, 0.0, 30), (31, 0.1 * 6 * 86400 - 2 * 2100, 8)],
+    ids=["the wish itself", "just enough", "not enough", "enough for two"],
 )
 def test_budget_caps_at_what_the_rest_of_the_day_pays_for(replicas: int, extra: float, expected: int) -> None:
     context = a_context(policy=a_policy(budget_percent=10), hpa_wish=6, spent=(an_hour(extra=extra),))
     assert result(budget, replicas, context) == expected
 
 
+@pytest.mark.parametrize(("floor", "replicas", "expected"), [(4, 5, 4), (4, 30, 4), (4, 3, 3), (9, 30, 9)])
+def test_a_spent_budget_raises_nothing_not_even_below_the_wish(floor: int, replicas: int, expected: int) -> None:
+    context = a_context(policy=a_policy(budget_percent=10), floor=floor, hpa_wish=6, spent=(an_hour(extra=1e9),))
+    assert result(budget, replicas, context) == expected
+
+
 def test_budget_measures_an_unknown_wish_by_the_mean_of_the_day() -> None:
-    context = a_context(policy=a_policy(budget_percent=10), hpa_wish=None, spent=(an_hour(extra=1e9),))
-    assert result(budget, 20, context) == 6
+    nearly_spent = an_hour(extra=0.1 * 6 * 86400 - 2 * 2100)
+    context = a_context(policy=a_policy(budget_percent=10), hpa_wish=None, spent=(nearly_spent,))
+    assert result(budget, 20, context) == 8
 
 
 def test_budget_says_what_is_left_and_what_it_pays_for() -> None:

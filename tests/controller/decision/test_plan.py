@@ -79,10 +79,16 @@ def test_memory_keeps_when_the_floor_last_changed() -> None:
 
 
 def test_the_ramp_remembers_what_was_granted_and_not_what_was_asked_for() -> None:
+    policy = a_policy(budget_percent=10)
+    _, memory = plan(policy, an_observation(hpa_wish=4), [a_forecast(peak=4000)], first_memory(policy, at()), at())
+    assert 4 < memory.floor < 200
+    assert memory.wishes == (Wish(at(), memory.floor),)
+
+
+def test_a_budget_of_nothing_never_raises_the_floor() -> None:
     policy = a_policy(budget_percent=0)
-    _, memory = plan(policy, an_observation(hpa_wish=4), [a_forecast(peak=400)], first_memory(policy, at()), at())
-    assert memory.floor == 4
-    assert memory.wishes == (Wish(at(), 4),)
+    decision, _ = plan(policy, an_observation(hpa_wish=4), [a_forecast(peak=400)], first_memory(policy, at()), at())
+    assert decision.floor == policy.bounds.min_replicas
 
 
 @pytest.mark.parametrize(

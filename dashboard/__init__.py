@@ -1,0 +1,1 @@
+"""The operators' page: draws what the ledger and the metrics hold, decides nothing."""

@@ -132,8 +132,9 @@ class Windows:
         if last >= len(self.series):
             raise NoForecast(f"{name}: an origin at {time(last)}; the series ends at {self.series.end}")
         if first < self._first:
+            start = time(self._first)
             raise NoForecast(
-                f"{name}: nothing measured at or before {time(first)}; the first known bin starts at {time(self._first)}"
+                f"{name}: nothing measured at or before {time(first)}; the first known bin starts at {start}"
             )
 
     def _at(self, index: IntArray) -> FloatArray:

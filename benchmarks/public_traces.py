@@ -1,0 +1,146 @@
+"""Scores and replays the shipped model on public traces: `make bench TRACES=DIR`.
+
+The traces are not part of the project; a folder with some of them gives the rows of those. Writes
+results/public_traces.json, from which `tools/readme.py` makes the tables of the README.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from controller.domain import Bounds, Mode, Policy, Signal
+from controller.errors import ControllerError
+from controller.simulation.feed import PrecomputedFeed, feed_from
+from controller.simulation.load import TICK, load_from_series
+from controller.simulation.oracle import Perfect
+from controller.simulation.replay import hpa_for, replay
+from controller.simulation.score import score as score_run
+from controller.simulation.world import WorldSettings
+from forecaster.errors import ForecasterError
+from forecaster.evaluate import origins_from
+from forecaster.evaluate import score as score_forecasts
+from forecaster.forecast import Ask, Forecaster
+from forecaster.history import load_history
+from forecaster.predict import load_forecaster
+from forecaster.series import Kind, Series
+from foresail.errors import UsageError
+from foresail.models import find_model
+from foresail.output import emit_json, err, progress
+
+RESULTS = Path(__file__).parent / "results" / "public_traces.json"
+SHARE = 0.7
+EVERY = 7
+DAYS = timedelta(days=4)
+PODS = 20
+TARGET = 0.7
+POD_STARTS = (timedelta(seconds=60), timedelta(seconds=240))
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A public trace: its file, what it is, and whether the shipped model learned from its first 70 %."""
+
+    file: str
+    about: str
+    kind: Kind = Kind.FLOW
+    learned: bool = True
+
+
+TRACES = (
+    Trace("wc98_requests_1m.csv.gz", "World Cup 98 web site, requests"),
+    Trace("nasa_http_requests_1m.csv.gz", "NASA web site, requests"),
+    Trace("mscloud_ingress03_rate_1m.csv.gz", "Microsoft data ingress 3"),
+    Trace("mscloud_ingress04_rate_1m.csv.gz", "Microsoft data ingress 4"),
+    Trace("mscloud_ingress05_rate_1m.csv.gz", "Microsoft data ingress 5"),
+    Trace("mscloud_mongo_app02_rps_1m.csv.gz", "Microsoft MongoDB, application 2"),
+    Trace("mscloud_mongo_app04_rps_1m.csv.gz", "Microsoft MongoDB, application 4"),
+    Trace("azurefn2021_func126_invocations_1m.csv.gz", "Azure function 126"),
+    Trace("azurefn2021_func235_invocations_1m.csv.gz", "Azure function 235"),
+    Trace("ripe_bgp_codered_announcements_1m.csv.gz", "BGP announcements, Code Red"),
+    Trace("v2ex_users_online_5m.csv.gz", "V2EX forum, users online", Kind.STOCK),
+    Trace("decentraland_users_online_5m.csv.gz", "Decentraland, users online", Kind.STOCK),
+    Trace("twitter_stream_1pct_msgs_1m.csv.gz", "Twitter sample stream", learned=False),
+    Trace("synthetic_ws_chat_connections_1m.csv.gz", "chat service, connections", Kind.STOCK, learned=False),
+    Trace("synthetic_ws_chat_messages_1m.csv.gz", "chat service, messages", learned=False),
+    Trace("synthetic_ws_trading_connections_1m.csv.gz", "trading service, connections", Kind.STOCK, learned=False),
+    Trace("synthetic_ws_trading_messages_1m.csv.gz", "trading service, messages", learned=False),
+    Trace("synthetic_ws_live_match_connections_1m.csv.gz", "live matches, connections", Kind.STOCK, learned=False),
+    Trace("synthetic_ws_live_match_messages_1m.csv.gz", "live matches, messages", learned=False),
+)
+
+
+def measure(trace: Trace, folder: Path, forecaster: Forecaster) -> dict[str, object]:
+    """One trace's forecast scores, and its replays at each pod start."""
+    series = load_history(folder / trace.file, trace.kind)
+    forecasts = forecaster.forecast([Ask(series, origins_from(series, SHARE, EVERY))])[0]
+    forecast = score_forecasts(series, forecasts, SHARE)
+    return {
+        "about": trace.about,
+        "kind": trace.kind.value,
+        "learned": trace.learned,
+        "step_s": series.step.total_seconds(),
+        "forecast": forecast.to_dict(),
+        "replay": {f"{start.total_seconds():g}": replays(series, forecaster, start) for start in POD_STARTS},
+    }
+
+
+def replays(series: Series, forecaster: Forecaster, pod_start: timedelta) -> dict[str, object]:
+    """The arms of `foresail replay` with its default settings, on the last 30 % but at most four days."""
+    series = replace(series, name="load")
+    first = int(SHARE * len(series))
+    part = series.part(first, min(len(series), first + DAYS // series.step))
+    settings = WorldSettings(pod_start=pod_start)
+    capacity = float(series.values[series.known].max()) / PODS
+    signals = (Signal("load", series.kind, capacity),)
+    policy = Policy("replay", signals, Bounds(1, 4 * PODS), mode=Mode.ACTIVE, lead_time=pod_start)
+    load = load_from_series([part], TICK, settings.session, settings.seed)
+    seen = series.part(0, first + len(part))
+    feeds = {
+        "hpa": PrecomputedFeed((), settings.metric_lag),
+        "foresail": feed_from(forecaster, [seen], policy, settings.metric_lag, load.start),
+        "perfect": feed_from(Perfect(), [seen], policy, settings.metric_lag, load.start),
+    }
+    spec = hpa_for(policy, TARGET)
+    minutes = float(load.known.sum()) * (TICK / timedelta(minutes=1))
+    arms = {name: score_run(replay(load, policy, spec, settings, feed)).to_dict() for name, feed in feeds.items()}
+    return {"minutes": minutes, "arms": arms}
+
+
+def main() -> int:
+    """Measures what is there of the traces and writes the results."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("traces", type=Path, help="folder with the traces")
+    parser.add_argument("--model", default="base")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    there = [trace for trace in TRACES if (options.traces / trace.file).is_file()]
+    if not there:
+        raise UsageError(f"{options.traces}: none of the traces is there; expected for example {TRACES[0].file}")
+    for trace in TRACES:
+        if trace not in there:
+            err.print(f"not there, left out: {trace.file}")
+    model = find_model(options.model)
+    forecaster = load_forecaster(model)
+    results = {}
+    with progress() as bar:
+        task = bar.add_task("measuring", total=len(there))
+        for trace in there:
+            bar.update(task, description=trace.about)
+            results[trace.file.split(".")[0]] = measure(trace, options.traces, forecaster)
+            bar.advance(task)
+    manifest = json.loads((model / "manifest.json").read_text())
+    settings = {"share": SHARE, "every": EVERY, "most_days": DAYS.days, "pods_at_peak": PODS, "hpa_target": TARGET}
+    emit_json({"model": manifest["files"]["model.onnx"], "settings": settings, "traces": results}, options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        raise SystemExit(main())
+    except (ControllerError, ForecasterError, UsageError) as error:
+        err.print(str(error), soft_wrap=True)
+        raise SystemExit(2) from None

@@ -1,0 +1,215 @@
+"""Pods as gateway processes, each on its own port: started, probed, scraped and ended as a kubelet would.
+
+A pod counts as ready when the demo's clock has passed its start-up time and the process answers /readyz; if the process
+is slower than that, the clock waits for it, so that a slow machine does not change the result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from foresail.demo.errors import PodFailed
+
+HOST = "127.0.0.1"
+_READY_WITHIN_S = 60.0
+_POLL_S = 0.02
+_GONE_WITHIN_S = 15.0
+"""After its drain."""
+_TRIES = 3
+
+
+@dataclass(eq=False)
+class Pod:
+    """One gateway process. `messages` is its message counter at the last scrape."""
+
+    port: int
+    process: asyncio.subprocess.Process
+    ready_at: datetime
+    ready: bool = False
+    connections: int = 0
+    messages: float = 0.0
+    scraped: float = field(default=0.0)
+
+    @property
+    def url(self) -> str:
+        return f"ws://{HOST}:{self.port}/ws?client_type=service"
+
+
+class Pods:
+    """The pods of the demo's one workload, the oldest first."""
+
+    def __init__(self, pod_start: timedelta, admits: int, drain_s: float) -> None:
+        """A pod takes at most `admits` connections, and spreads its closes over `drain_s` real seconds when it ends."""
+        self._pod_start = pod_start
+        self._gone_within_s = drain_s + _GONE_WITHIN_S
+        self._environ = {k: v for k, v in os.environ.items() if not k.startswith("FORESAIL_GATEWAY_")} | {
+            "FORESAIL_GATEWAY_MAX_CONNECTIONS": str(admits),
+            "FORESAIL_GATEWAY_DRAIN_WINDOW_S": f"{drain_s:g}",
+            "FORESAIL_GATEWAY_FLUSH_TIMEOUT_S": "1",
+        }
+        self._pods: list[Pod] = []
+        self._ending: set[asyncio.Task[None]] = set()
+        self._ports: set[int] = set()
+        # The gateway closes an idle connection after 5 s; a scrape must not be sent into one that is about to close.
+        self._http = httpx.AsyncClient(timeout=10.0, trust_env=False, limits=httpx.Limits(keepalive_expiry=2.0))
+
+    @property
+    def ready(self) -> Sequence[Pod]:
+        return [pod for pod in self._pods if pod.ready]
+
+    def __len__(self) -> int:
+        return len(self._pods)
+
+    async def start(self, count: int, ready_at: datetime) -> None:
+        """Starts so many processes; they take traffic from `ready_at` on."""
+        await asyncio.gather(*(self._spawn(ready_at) for _ in range(count)))
+
+    async def become_ready(self, now: datetime) -> None:
+        """Marks the pods that are due as ready, and waits for those whose process is not."""
+        due = [pod for pod in self._pods if not pod.ready and pod.ready_at <= now]
+        await asyncio.gather(*(self._until_ready(pod) for pod in due))
+
+    async def scrape(self) -> float:
+        """Reads the metrics of every ready pod; the messages received by all since the last scrape.
+
+        A counter that starts anew belongs to a new pod, as in `rate()`.
+        """
+        await asyncio.gather(*(self._scrape(pod) for pod in self.ready))
+        received = sum(pod.messages - pod.scraped for pod in self.ready)
+        for pod in self.ready:
+            pod.scraped = pod.messages
+        return received
+
+    async def scale(self, replicas: int, now: datetime) -> list[Pod]:
+        """Starts or ends pods until there are `replicas`; the ready pods that end, whose clients will be closed.
+
+        Surplus pods end as a ReplicaSet ends them: those that are not ready first, then the youngest.
+        """
+        await self.start(max(0, replicas - len(self._pods)), now + self._pod_start)
+        ended: list[Pod] = []
+        while len(self._pods) > replicas:
+            waiting = [pod for pod in self._pods if not pod.ready]
+            pod = (waiting or self._pods)[-1]
+            self._pods.remove(pod)
+            if pod.ready:
+                ended.append(pod)
+            task = asyncio.create_task(self._end(pod))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        return ended
+
+    async def close(self) -> None:
+        """Ends every process that was started, and returns when all are gone."""
+        await asyncio.gather(*(self._end(pod) for pod in self._pods), *self._ending, return_exceptions=True)
+        self._pods.clear()
+        await self._http.aclose()
+
+    async def _spawn(self, ready_at: datetime) -> None:
+        """A new pod, listed as soon as it exists: `close` finds it even where its start was interrupted."""
+        port, process = await self._launch()
+        self._pods.append(Pod(port, process, ready_at))
+
+    async def _launch(self) -> tuple[int, asyncio.subprocess.Process]:
+        port = self._unused_port()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "foresail", "gateway", "--host", HOST, "--port", str(port), "--tether",
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
+                env=self._environ, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise PodFailed(f"a gateway process could not be started: {error}") from error
+        return port, process
+
+    def _unused_port(self) -> int:
+        """A free port that no pod has had: of two with the same port, one would answer for both."""
+        while (port := _free_port()) in self._ports:
+            pass
+        self._ports.add(port)
+        return port
+
+    async def _until_ready(self, pod: Pod) -> None:
+        """Asks /readyz until it says yes. A port that somebody took in the meantime is tried again on another."""
+        deadline = asyncio.get_running_loop().time() + _READY_WITHIN_S
+        tries = 1
+        while not await self._is_ready(pod):
+            if pod.process.returncode is not None:
+                said = await _last_words(pod)
+                if tries == _TRIES or "in use" not in said:
+                    raise PodFailed(f"a gateway process ended with {pod.process.returncode}: {said}")
+                pod.port, pod.process = await self._launch()
+                tries += 1
+            if asyncio.get_running_loop().time() > deadline:
+                raise PodFailed(f"a gateway process on port {pod.port} was not ready within {_READY_WITHIN_S:g} s")
+            await asyncio.sleep(_POLL_S)
+        pod.ready = True
+
+    async def _is_ready(self, pod: Pod) -> bool:
+        if pod.process.returncode is not None:
+            return False
+        try:
+            return (await self._http.get(f"http://{HOST}:{pod.port}/readyz")).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    async def _scrape(self, pod: Pod) -> None:
+        active = messages = 0.0
+        for family in text_string_to_metric_families(await self._metrics(pod)):
+            for sample in family.samples:
+                if sample.name == "websocket_connections_total" and sample.labels["status"] == "active":
+                    active += sample.value
+                elif sample.name == "websocket_message_rate_total" and sample.labels["direction"] == "in":
+                    messages += sample.value
+        pod.connections, pod.messages = int(active), messages
+
+    async def _metrics(self, pod: Pod) -> str:
+        """What the pod says at /metrics.
+
+        A machine that stood still for seconds finds kept connections closed under its requests: those are sent once
+        more, on a new one.
+        """
+        for last in (False, True):
+            try:
+                answer = await self._http.get(f"http://{HOST}:{pod.port}/metrics")
+                answer.raise_for_status()
+                break
+            except httpx.HTTPError as error:
+                if pod.process.returncode is not None:
+                    said = await _last_words(pod)
+                    raise PodFailed(f"a gateway process ended with {pod.process.returncode}: {said}") from error
+                if last or isinstance(error, httpx.TimeoutException | httpx.HTTPStatusError):
+                    raise PodFailed(f"the gateway process on port {pod.port} gave no metrics: {error!r}") from error
+        return answer.text
+
+    async def _end(self, pod: Pod) -> None:
+        """SIGTERM, the drain, and SIGKILL for a process that does not go."""
+        if pod.process.returncode is None:
+            pod.process.terminate()
+        try:
+            await asyncio.wait_for(pod.process.wait(), self._gone_within_s)
+        except TimeoutError:
+            pod.process.kill()
+            await pod.process.wait()
+        if pod.process.stdin is not None:
+            pod.process.stdin.close()
+
+
+async def _last_words(pod: Pod) -> str:
+    assert pod.process.stderr is not None
+    lines = (await pod.process.stderr.read()).decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])

@@ -80,12 +80,16 @@ def budget(proposal: Proposal, context: Context) -> Proposal:
     """At most what the day's budget pays for beyond the HPA's own wish; nothing more once it is spent.
 
     A floor below that wish costs nothing while the wish lasts, but is still there, and paid for, when the wish falls:
-    with the budget spent no floor is raised at all. While the wish is unknown, the mean of the day's stands in for it.
+    with the budget spent no floor is raised at all, and one above the wish is let go. While the wish is unknown, the
+    mean of the day's stands in for it.
     """
     policy = context.policy
     wish = wish_or_mean(context.observed, policy.bounds, context.spent)
     left = unspent(policy, context.spent, wish)
-    highest = affordable(policy, left, wish) if left > 0 else max(context.memory.floor, policy.bounds.min_replicas)
+    if left > 0:
+        highest = affordable(policy, left, wish)
+    else:
+        highest = max(min(context.memory.floor, wish), policy.bounds.min_replicas)
     if proposal.replicas <= highest:
         return proposal
     because = (
@@ -132,8 +136,8 @@ def ceiling(proposal: Proposal, context: Context) -> Proposal:
 
 GRANTING: tuple[Guard, ...] = (
     minimum,  # first, so that a quiet night is no release and needs no ramp
-    hpa_path,  # costs nothing that the HPA alone would not, so the budget lets it through
     budget,  # before the ramp, which then holds what was paid for and not what was dreamt of
+    hpa_path,  # after the budget, spent or not: it asks for no more than the HPA alone would run
 )
 
 RELEASING: tuple[Guard, ...] = (
@@ -156,8 +160,10 @@ def _recent(wishes: tuple[Wish, ...], hold: timedelta, now: datetime) -> tuple[W
 
 
 def _allowed_drop(memory: Memory, ramp: RampDown, now: datetime) -> int:
-    """Whole pods that the ramp has earned since the floor last changed; of a long wait at most a minute's worth, or
-    one pod, counts, because a floor that stood for an hour must not fall in one step."""
+    """Whole pods that the ramp has earned since the floor last changed; in one step at most what the time since the
+    last decision earns, or one pod: a floor that stood for an hour must not fall by a minute's worth at once."""
     per_minute = memory.floor * ramp.percent_per_minute / 100
     earned = math.floor(per_minute * ((now - memory.changed_at) / _MINUTE))
-    return max(0, min(earned, max(1, math.floor(per_minute))))
+    since = now - (memory.decided_at or memory.changed_at)
+    step = math.floor(per_minute * min(1.0, since / _MINUTE))
+    return max(0, min(earned, max(1, step)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -82,7 +83,7 @@ def load_from_series(series: Sequence[Series], tick: timedelta, session: timedel
     if len(rows) != len(series):
         raise BadHistory(f"{_names(series)}: a name is given twice; each signal needs its own")
     known = np.logical_and.reduce([~np.isnan(row) for row in rows.values()])
-    signals = {name: _filled(name, row) for name, row in rows.items()}
+    signals = {s.name: _filled(s, rows[s.name]) for s in series}
     opens = closes = np.zeros(len(known), dtype=np.int64)
     stock = stocks[0].name if stocks else None
     if stock is not None:
@@ -99,13 +100,14 @@ def _on_ticks(series: Series, tick: timedelta, start: datetime, stop: datetime) 
     return row[(start - series.start) // tick : (stop - series.start) // tick]
 
 
-def _filled(name: str, row: FloatArray) -> FloatArray:
+def _filled(series: Series, row: FloatArray) -> FloatArray:
     """[ticks], gaps held; what is before the first known value takes that one."""
     known = row[~np.isnan(row)]
     if not len(known):
-        raise BadHistory(f"{name}: nothing was measured in the time that all series cover")
-    if known.min() < 0 or known.max() > MOST_CONNECTIONS:
-        raise BadHistory(f"{name}: values from {known.min():g} to {known.max():g}; allowed are 0 to {MOST_CONNECTIONS}")
+        raise BadHistory(f"{series.name}: nothing was measured in the time that all series cover")
+    most = MOST_CONNECTIONS if series.kind is Kind.STOCK else math.inf
+    if known.min() < 0 or known.max() > most:
+        raise BadHistory(f"{series.name}: values from {known.min():g} to {known.max():g}; allowed are 0 to {most:g}")
     filled = held(row)
     return np.where(np.isnan(filled), known[0], filled)
 

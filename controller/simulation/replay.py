@@ -17,6 +17,9 @@ from controller.simulation.pilot import Pilot, Tick
 from controller.simulation.world import Measured, World, WorldSettings
 from forecaster.series import Kind
 
+_COARSEST = 50
+"""Milli-units of a target below which rounding changes it by more than one part in a hundred."""
+
 
 class Record(NamedTuple):
     """What happened at one tick, in a replay or in the live demo.
@@ -103,6 +106,12 @@ def hpa_for(policy: Policy, target: float = 0.7) -> HpaSpec:
     metrics = tuple(
         MetricSpec(signal.name, Source.EXTERNAL, milli(target * signal.capacity_per_pod)) for signal in policy.signals
     )
+    for signal, metric in zip(policy.signals, metrics, strict=True):
+        if metric.target < _COARSEST:
+            raise BadPolicy(
+                f"{signal.name}: {signal.capacity_per_pod:g} per pod; the HPA counts in thousandths, so its target of"
+                f" {target:g} of that would be rounded by more than 1 %: measure the signal in a smaller unit"
+            )
     return HpaSpec(policy.bounds.min_replicas, policy.bounds.max_replicas, metrics)
 
 

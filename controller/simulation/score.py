@@ -11,6 +11,8 @@ from controller.simulation.replay import Run
 from forecaster.series import BoolArray
 
 _MINUTE = timedelta(minutes=1)
+# A load of exactly n capacities is carried by n pods, although the product may come out a little below it.
+_DUST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def overloaded(run: Run) -> BoolArray:
     ready = np.array([record.ready for record in run.records])
     short = np.zeros(len(ready), dtype=np.bool_)
     for name, capacity in run.capacities.items():
-        short |= run.load.signals[name] > ready * capacity
+        short |= run.load.signals[name] > ready * capacity * (1 + _DUST)
     return short
 
 

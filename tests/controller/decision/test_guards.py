@@ -112,8 +112,10 @@ def test_budget_caps_at_what_the_rest_of_the_day_pays_for(replicas: int, extra: 
     assert result(budget, replicas, context) == expected
 
 
-@pytest.mark.parametrize(("floor", "replicas", "expected"), [(4, 5, 4), (4, 30, 4), (4, 3, 3), (9, 30, 9)])
-def test_a_spent_budget_raises_nothing_not_even_below_the_wish(floor: int, replicas: int, expected: int) -> None:
+@pytest.mark.parametrize(("floor", "replicas", "expected"), [(4, 5, 4), (4, 30, 4), (4, 3, 3), (9, 30, 6)])
+def test_a_spent_budget_raises_nothing_and_lets_go_of_what_is_above_the_wish(
+    floor: int, replicas: int, expected: int
+) -> None:
     context = a_context(policy=a_policy(budget_percent=10), floor=floor, hpa_wish=6, spent=(an_hour(extra=1e9),))
     assert result(budget, replicas, context) == expected
 

@@ -87,7 +87,8 @@ def test_the_ramp_remembers_what_was_granted_and_not_what_was_asked_for() -> Non
 
 def test_a_budget_of_nothing_never_raises_the_floor() -> None:
     policy = a_policy(budget_percent=0)
-    decision, _ = plan(policy, an_observation(hpa_wish=4), [a_forecast(peak=400)], first_memory(policy, at()), at())
+    observed = an_observation(hpa_wish=4, replicas=4)
+    decision, _ = plan(policy, observed, [a_forecast(peak=400)], first_memory(policy, at()), at())
     assert decision.floor == policy.bounds.min_replicas
 
 

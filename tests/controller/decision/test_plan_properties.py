@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from controller.decision.plan import first_memory, plan
-from controller.domain import Decision, Memory, Observed, Policy, RampDown
+from controller.domain import Decision, Memory, Observed, Policy, RampDown, Wish
 from forecaster.forecast import Forecast
 from tests.helpers.builders import CONNECTIONS, MESSAGES, MINUTE, a_forecast, a_policy, an_observation, at
 
@@ -106,6 +106,23 @@ def test_the_floor_never_falls_faster_than_the_ramp(policy: Policy, run: list[Ha
         assert drop <= max(1, decision.previous * per_minute)
 
 
+@settings(max_examples=40, deadline=None)
+@given(floor=st.integers(1, 400), percent=st.sampled_from([5.0, 10.0, 50.0]), tick_s=st.sampled_from([5, 15, 60]))
+def test_in_no_minute_more_than_the_ramp_is_given_back(floor: int, percent: float, tick_s: int) -> None:
+    policy = a_policy(min_replicas=1, max_replicas=1000, ramp_down=RampDown(timedelta(minutes=5), percent))
+    memory = Memory(floor, at(), at(), (Wish(at(), floor),))
+    floors, times = [floor], [at()]
+    for tick in range(1, 30 * 60 // tick_s):
+        now = at(seconds=tick * tick_s)
+        decision, memory = plan(policy, an_observation(hpa_wish=1, replicas=floors[-1]), (), memory, now)
+        floors.append(decision.floor)
+        times.append(now)
+    assert floors[-1] < floor or floor == 1
+    for k, start in enumerate(times):
+        within = [f for f, t in zip(floors[k:], times[k:], strict=True) if t - start <= MINUTE]
+        assert within[0] - within[-1] <= max(1, within[0] * percent / 100) + 1  # whole pods: one may straddle
+
+
 @given(policy=policies, run=runs)
 def test_what_was_granted_is_held_for_the_hold(policy: Policy, run: list[Happening]) -> None:
     floors: list[tuple[datetime, int]] = []
@@ -154,6 +171,21 @@ def test_a_floor_comes_back_to_the_minimum_when_the_forecasts_end(policy: Policy
         now += timedelta(hours=4)
         _, memory = plan(policy, an_observation(hpa_wish=0), (), memory, now)
     assert memory.floor == policy.bounds.min_replicas
+
+
+def test_a_forecast_that_never_comes_true_costs_about_the_budget_while_the_hpa_comes_and_goes() -> None:
+    policy = a_policy(max_replicas=200, budget_percent=10)
+    memory, extra, base = first_memory(policy, at()), [0.0] * 3, [0.0] * 3
+    for minute in range(3 * 1440):
+        wish = 50 if minute // 120 % 2 else 10
+        now = at(minutes=minute)
+        seen = an_observation(hpa_wish=wish, replicas=max(wish, memory.floor))
+        decision, memory = plan(policy, seen, [a_forecast(peak=60 * 20, known_at=now)], memory, now)
+        extra[minute // 1440] += max(0, decision.floor - wish)
+        base[minute // 1440] += wish
+    shares = [e / b for e, b in zip(extra, base, strict=True)]
+    assert 0.05 < max(shares) <= 0.14
+    assert sum(extra) <= 0.13 * sum(base)
 
 
 @given(policy=policies, run=runs)

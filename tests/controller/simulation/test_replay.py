@@ -72,9 +72,9 @@ def test_without_a_forecast_the_replay_is_the_bare_hpa(values: list[float]) -> N
 
 
 @settings(deadline=None)
-@given(levels)
-def test_with_forecasts_the_hpa_holds_no_fewer_than_alone_but_for_a_tick(values: list[float]) -> None:
-    records = run([connections(values)], a_policy(), LastSlope()).records
+@given(levels, st.sampled_from([0.0, 0.1, 10.0]))
+def test_with_forecasts_the_hpa_holds_no_fewer_than_alone_but_for_a_tick(values: list[float], budget: float) -> None:
+    records = run([connections(values)], a_policy(budget_percent=budget), LastSlope()).records
     for one, other in pairwise(records):
         if one.desired < one.hpa_alone:
             assert other.desired >= min(one.hpa_alone, other.hpa_alone)
@@ -163,6 +163,12 @@ def test_a_load_without_a_stock_has_pods_and_no_connections() -> None:
     assert result.replicas == 2
     assert max(r.desired for r in result.records) > 8
     assert all(r.opened == r.broken == 0 for r in result.records)
+
+
+def test_a_capacity_that_the_hpa_would_round_away_is_refused() -> None:
+    policy = a_policy(signals=[replace(CONNECTIONS, capacity_per_pod=0.05)])
+    with pytest.raises(BadPolicy, match=r"connections: 0\.05 per pod; the HPA counts in thousandths"):
+        hpa_for(policy)
 
 
 def test_the_hpa_of_a_policy_targets_a_part_of_each_capacity() -> None:

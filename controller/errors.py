@@ -4,6 +4,7 @@
     * BadPolicy          a policy that contradicts itself or names something unknown
     * BadLedger          a ledger file that cannot be read back
     * LedgerMismatch     a ledger whose inputs do not give its decisions
+        * BrokenChain    a ledger whose decisions do not go on from one another
 """
 
 
@@ -36,4 +37,17 @@ class LedgerMismatch(ControllerError):
         return (
             f"line {self.line}: the ledger holds the decision {self.expected}, its inputs give {self.got};"
             " it was changed, or written by another version"
+        )
+
+
+class BrokenChain(LedgerMismatch):
+    """A decision does not go on from the one before it.
+
+    expected, got  what differs: as the line holds it, and as the line before left it, both as JSON
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"line {self.line}: goes on from {self.expected}, the line before left {self.got};"
+            " a line was removed, repeated, moved or changed"
         )

@@ -60,6 +60,10 @@ def parse_policy(text: str, where: str) -> Policy:
         document = yaml.load(text, Loader=_UniqueKeys)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
         raise BadPolicy(f"{where}: not YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise BadPolicy(f"{where}: nested too deeply; a policy needs a few levels") from error
+    except (AttributeError, LookupError, TypeError) as error:  # how PyYAML ends on `!!timestamp x` and `!!int ""`
+        raise BadPolicy(f"{where}: not YAML: a value does not fit its tag (!!); leave the tags out") from error
     try:
         return _Document.model_validate(document).policy()
     except ValidationError as error:
@@ -70,6 +74,10 @@ class _UniqueKeys(yaml.SafeLoader):
     """SafeLoader that refuses a key given twice, of which YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        if node.id != "mapping":  # `!!map [1]`
+            raise yaml.constructor.ConstructorError(
+                None, None, f"expected a mapping, but found a {node.id}", node.start_mark
+            )
         keys = [(key.tag, key.value) for key, _ in node.value]
         for index, (key, _) in enumerate(node.value):
             if keys[index] in keys[:index]:

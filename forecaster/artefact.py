@@ -69,14 +69,21 @@ def _manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads(text)
     except FileNotFoundError:
         raise BadArtefact(f"{path}: no {MANIFEST}; expected a model folder as `foresail train` writes it") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadArtefact(f"{path / MANIFEST}: cannot be read ({error}); copy the model again") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else None
         raise BadArtefact(f"{path}: format {found!r}; this version reads format {FORMAT}: train the model again")
-    if manifest.get(_SEAL) != _seal(manifest) or text != _text(manifest):
+    if not _is_sealed(manifest, text):
         raise BadArtefact(f"{path / MANIFEST}: was changed after it was written; copy the model again")
     return manifest
+
+
+def _is_sealed(manifest: Mapping[str, Any], text: str) -> bool:
+    try:
+        return bool(manifest.get(_SEAL) == _seal(manifest) and text == _text(manifest))
+    except RecursionError:  # from Python 3.12 on, what is nested deeply can be read and not be written
+        return False
 
 
 def _seal(manifest: Mapping[str, Any]) -> str:
@@ -93,6 +100,8 @@ def _check(file: Path, expected: str) -> None:
         found = _sha256(file.read_bytes())
     except OSError as error:
         raise BadArtefact(f"{file}: cannot be read ({error.strerror}); copy the model again") from error
+    except ValueError as error:  # a NUL in the name
+        raise BadArtefact(f"{file.parent}: {file.name!r} is no file's name ({error}); copy the model again") from error
     if found != expected:
         raise BadArtefact(
             f"{file}: its SHA-256 is {found[:12]}…, the manifest says {expected[:12]}…; the file was changed or cut: "

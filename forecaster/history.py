@@ -117,17 +117,17 @@ def _parquet_rows(path: Path) -> Iterator[RawRow]:
         raise BadHistory(f"{path}: reading Parquet needs pyarrow; install foresail[parquet], or use CSV") from None
     try:
         table = parquet.ParquetFile(path).read(columns=["timestamp", "value"])
-        at, value = table["timestamp"], table["value"]
+        at = table["timestamp"]
+        if pyarrow.types.is_timestamp(at.type):  # nanoseconds have no counterpart in datetime
+            at = at.cast(pyarrow.timestamp("us", at.type.tz), safe=False)
+        pairs = list(zip(at.to_pylist(), table["value"].to_pylist(), strict=True))
     except FileNotFoundError:
         raise BadHistory(f"{path}: no such file; name one history file") from None
-    except (OSError, KeyError, pyarrow.ArrowException) as error:
+    except (OSError, LookupError, ValueError, OverflowError, pyarrow.ArrowException) as error:
         raise BadHistory(
             f"{path}: cannot be read as Parquet with one column timestamp and one column value ({error}); "
             "is the file whole?"
         ) from error
-    if pyarrow.types.is_timestamp(at.type):  # nanoseconds have no counterpart in datetime
-        at = at.cast(pyarrow.timestamp("us", at.type.tz), safe=False)
-    pairs = zip(at.to_pylist(), value.to_pylist(), strict=True)
     yield from ((line, at, value) for line, (at, value) in enumerate(pairs, start=1))
 
 

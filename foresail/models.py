@@ -11,11 +11,20 @@ _PLACES = (Path(__file__).parent / "_models", Path(__file__).parent.parent / "mo
 
 
 def find_model(name: str) -> Path:
-    """The folder of a model given by path, or by the name of a shipped one."""
-    if (given := Path(name)).is_dir():
-        return given
-    for place in _PLACES:
-        if (place / name / "manifest.json").is_file():
-            return place / name
+    """The folder of a model given by path, or by the name of a shipped one. Raises UsageError."""
+    try:
+        for folder in (given := Path(name), *(place / name for place in _PLACES)):
+            if folder.is_dir() and (folder is given or (folder / "manifest.json").is_file()):
+                return folder
+    except OSError as error:  # a name too long, or a folder that may not be looked into
+        raise UsageError(f"the model {_short(name)}: {error.strerror}; expected {_allowed()}") from error
+    raise UsageError(f"no model {_short(name)}; expected {_allowed()}")
+
+
+def _allowed() -> str:
     shipped = sorted({p.parent.name for place in _PLACES for p in place.glob("*/manifest.json")})
-    raise UsageError(f"no model {name!r}; expected a model folder or one of: {', '.join(shipped) or 'none shipped'}")
+    return f"a model folder or one of: {', '.join(shipped) or 'none shipped'}"
+
+
+def _short(name: str) -> str:
+    return repr(name if len(name) <= 200 else f"{name[:200]}…")

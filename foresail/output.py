@@ -126,11 +126,17 @@ def progress() -> Progress:
     )
 
 
+def check_picture(path: Path) -> None:
+    """Raises UsageError where no picture can be written at `path`; worth asking before long work."""
+    if path.suffix.lower() not in {".png", ".svg", ".pdf"}:
+        raise UsageError(f"{path}: ends in {path.suffix or 'nothing'!r}; a picture ends in .png, .svg or .pdf")
+    check_place(path)
+
+
 @contextmanager
 def figure(path: Path, width: float = 11.0, height: float = 5.0, rows: int = 1) -> Iterator[tuple[Figure, list[Axes]]]:
     """A figure with `rows` axes over one another, sharing the time axis, saved to `path` when the block ends."""
-    if path.suffix.lower() not in {".png", ".svg", ".pdf"}:
-        raise UsageError(f"{path}: ends in {path.suffix or 'nothing'!r}; a picture ends in .png, .svg or .pdf")
+    check_picture(path)
     try:
         from matplotlib.figure import Figure as NewFigure
     except ImportError:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, ClassVar, Self
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import to_json
 
+from controller.adapters.limits import entry_problem, policy_problem
 from controller.decision.plan import plan
 from controller.domain import Decision, Memory, Observed, Policy
-from controller.errors import BadLedger, LedgerMismatch
+from controller.errors import BadLedger, BrokenChain, LedgerMismatch
 from forecaster.forecast import Forecast
 
 FORMAT = 1
@@ -127,16 +129,41 @@ def follow_ledger(path: Path, seen: Ledger) -> Ledger:
 def verify_ledger(path: Path) -> int:
     """Number of decisions in the ledger, each of which its own inputs give again, byte for byte.
 
-    Raises LedgerMismatch at the first that differs.
+    Raises LedgerMismatch at the first that differs, BrokenChain where one does not go on from the one before it, and
+    BadLedger, with the line's number, where nothing can be decided from what a line holds.
     """
     lines, _ = _whole_lines(path, 0)
     policy = _policy(path, lines)
+    left: Memory | None = None
     for number, (line, entry) in enumerate(zip(lines[1:], _entries(path, lines[1:], 2), strict=True), 2):
-        decision, _ = plan(policy, entry.observed, entry.forecasts, entry.memory, entry.now)
+        try:
+            decision, after = plan(policy, entry.observed, entry.forecasts, entry.memory, entry.now)
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise BadLedger(f"{path}, line {number}: nothing can be decided from its inputs ({error})") from error
         expected, got = _raw_decision(line), _DECISION.dump_json(decision)
         if expected != got:
             raise LedgerMismatch(number, expected.decode(), got.decode())
+        _check_chain(number, entry, left)
+        left = after
     return len(lines) - 1
+
+
+def _check_chain(number: int, entry: Entry, left: Memory | None) -> None:
+    """An entry is later than the one before it and has the memory that it left, or that of a new controller."""
+    if left is not None and left.decided_at is not None and entry.now <= left.decided_at:
+        raise BrokenChain(number, _json({"now": entry.now}), _json({"now": left.decided_at}))
+    memory = entry.memory
+    if memory.decided_at is None or memory == left:
+        return
+    if left is None:
+        raise BrokenChain(number, _json({"decided_at": memory.decided_at}), _json({"decided_at": None}))
+    held, given = ({field.name: getattr(one, field.name) for field in fields(Memory)} for one in (memory, left))
+    differing = [name for name in held if held[name] != given[name]]
+    raise BrokenChain(number, *(_json({name: one[name] for name in differing}) for one in (held, given)))
+
+
+def _json(value: object) -> str:
+    return to_json(value, inf_nan_mode="constants").decode()
 
 
 def _open(path: Path, policy: Policy) -> BinaryIO:
@@ -185,17 +212,24 @@ def _policy(path: Path, lines: Sequence[bytes]) -> Policy:
         found = _FORMAT.validate_json(lines[0]).format
         if found != FORMAT:
             raise BadLedger(f"{path}, line 1: format {found}; this version reads format {FORMAT}")
-        return _HEADER.validate_json(lines[0]).policy
+        policy = _HEADER.validate_json(lines[0]).policy
     except ValidationError as error:
         raise BadLedger(f"{path}, line 1: not the first line of a ledger: {_first_problem(error)}") from error
+    if (problem := policy_problem(policy)) is not None:
+        raise BadLedger(f"{path}, line 1: not the first line of a ledger: {problem}")
+    return policy
 
 
 def _entries(path: Path, lines: Sequence[bytes], first_number: int) -> Iterator[Entry]:
     for number, line in enumerate(lines, first_number):
         try:
-            yield _ENTRY.validate_json(line)
+            entry = _ENTRY.validate_json(line)
         except ValidationError as error:
             raise BadLedger(f"{path}, line {number}: not an entry of a ledger: {_first_problem(error)}") from error
+        problem = entry_problem(entry.now, entry.observed, entry.forecasts, entry.memory, entry.decision)
+        if problem is not None:
+            raise BadLedger(f"{path}, line {number}: not an entry of a ledger: {problem}")
+        yield entry
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -69,16 +69,18 @@ def run(options: argparse.Namespace) -> int:
             check_place(path)
     series = load_history(options.file, kind_of(options))
     origins = origins_from(series, options.share, options.every)
+    forecasters = [forecaster_of(name) for name in options.model or ["base", *BASELINES]]
     scores: list[Score] = []
-    names = options.model or ["base", *BASELINES]
+    first: Forecasts | None = None
     with progress() as bar:
-        task = bar.add_task(f"{series.name}: {len(origins)} origins", total=len(names))
-        for k, name in enumerate(names):
-            forecasts = forecaster_of(name).forecast([Ask(series, origins)])[0]
-            if k == 0 and options.forecasts_out:
-                write_forecasts(series, forecasts, options.forecasts_out)
+        task = bar.add_task(f"{series.name}: {len(origins)} origins", total=len(forecasters))
+        for forecaster in forecasters:
+            forecasts = forecaster.forecast([Ask(series, origins)])[0]
+            first = first or forecasts
             scores.append(score(series, forecasts, options.share))
             bar.advance(task)
+    if first is not None and options.forecasts_out:
+        write_forecasts(series, first, options.forecasts_out)
     if options.json:
         emit_json([s.to_dict() for s in scores], options.json)
     if not options.json or str(options.json) != "-":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +86,11 @@ def run(options: argparse.Namespace) -> int:
     forecast = forecaster_of(options.model).forecast([Ask(series, np.array([origin]), window)])[0].at(0, series)
     if options.png:
         _draw(series, origin, forecast, options.png)
+    measured_until = series.time(int(np.flatnonzero(series.known[: origin + 1])[-1]) + 1)
     if options.json:
-        emit_json(as_dict(forecast), options.json)
+        emit_json(as_dict(forecast, measured_until), options.json)
     if not options.json or str(options.json) != "-":
-        _print(series, forecast)
+        _print(series, forecast, measured_until)
     return 0
 
 
@@ -119,7 +120,8 @@ def _origin(series: Series, at: str | None) -> int:
     return origin
 
 
-def as_dict(forecast: Forecast) -> dict[str, object]:
+def as_dict(forecast: Forecast, measured_until: datetime) -> dict[str, object]:
+    """The forecast for machines; `measured_until` is the end of the last bin up to the origin that was measured."""
     steps = [
         {
             "time": (forecast.origin + h * forecast.step).isoformat(),
@@ -131,6 +133,7 @@ def as_dict(forecast: Forecast) -> dict[str, object]:
         "signal": forecast.signal,
         "model": forecast.model,
         "origin": forecast.origin.isoformat(),
+        "measured_until": measured_until.isoformat(),
         "step_s": forecast.step.total_seconds(),
         "steps": steps,
         "peak": {
@@ -141,7 +144,7 @@ def as_dict(forecast: Forecast) -> dict[str, object]:
     }
 
 
-def _print(series: Series, forecast: Forecast) -> None:
+def _print(series: Series, forecast: Forecast, measured_until: datetime) -> None:
     digits = _digits(max(map(max, forecast.quantiles)))
     rows = [
         [f"{forecast.origin + h * forecast.step:%H:%M}", *(number(forecast.step_at(h, x), digits) for x in _SHOWN)]
@@ -149,12 +152,17 @@ def _print(series: Series, forecast: Forecast) -> None:
     ]
     peak = f"peak {forecast.window.first}..{forecast.window.last}"
     rows.append([peak, *(number(forecast.peak_at(x), digits) for x in _SHOWN)])
-    known = f"{forecast.origin + forecast.step:%Y-%m-%d %H:%M} UTC"
-    out.print(
-        table(
-            f"{series.name}, known until {known}, by {forecast.model}", ["step from", *(f"{x:g}" for x in _SHOWN)], rows
-        )
-    )
+    until = f"{measured_until:%Y-%m-%d %H:%M} UTC"
+    title = f"{series.name}, measured until {until}, by {forecast.model}"
+    out.print(table(title, ["step from", *(f"{x:g}" for x in _SHOWN)], rows))
+    unmeasured = forecast.origin + forecast.step - measured_until
+    if unmeasured > timedelta(0):
+        out.print(f"nothing was measured since {until} ({_span(unmeasured)}): the forecast holds the last value")
+
+
+def _span(span: timedelta) -> str:
+    minutes = span / timedelta(minutes=1)
+    return f"{minutes:g} min" if minutes < 120 else f"{minutes / 60:,.0f} h"
 
 
 def _digits(largest: float) -> int:

@@ -17,11 +17,12 @@ from controller.simulation.oracle import Perfect
 from controller.simulation.replay import Run, hpa_for, replay
 from controller.simulation.score import Score, overloaded, score
 from controller.simulation.world import WorldSettings
+from forecaster.forecast import HORIZON
 from forecaster.history import load_history
 from forecaster.series import Series
 from foresail.commands.forecast import add_kind_option, add_model_option, forecaster_of, kind_of
 from foresail.errors import UsageError
-from foresail.output import emit_json, figure, number, out, progress, table
+from foresail.output import check_picture, check_place, emit_json, figure, number, out, progress, table
 
 _EXAMPLES = """examples:
   foresail replay history.csv
@@ -77,7 +78,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(options: argparse.Namespace) -> int:
     settings = _settings(options)
+    if options.json and str(options.json) != "-":
+        check_place(options.json)
+    if options.png:
+        check_picture(options.png)
     series = replace(load_history(options.file, kind_of(options)), name=_SIGNAL)
+    _check_reach(settings, series)
     series, policy = _policy(options, series)
     replayed = _replay(options, series, policy, settings)
     scores = replayed.scores()
@@ -105,6 +111,18 @@ def _settings(options: argparse.Namespace) -> WorldSettings:
         session=timedelta(minutes=options.session),
         seed=options.seed,
     )
+
+
+def _check_reach(settings: WorldSettings, series: Series) -> None:
+    """A forecast is known after the lag and may be a step old: what is left of its horizon must cover a pod's start."""
+    horizon = HORIZON * series.step
+    longest = (horizon - settings.metric_lag - series.step).total_seconds()
+    if settings.pod_start.total_seconds() > longest:
+        raise UsageError(
+            f"--pod-start {settings.pod_start.total_seconds():g} is beyond what the horizon of {HORIZON} steps "
+            f"({horizon / timedelta(minutes=1):g} min) can plan for: with the metric lag and one step, pods may take "
+            f"{max(0.0, longest):g} s"
+        )
 
 
 def _policy(options: argparse.Namespace, series: Series) -> tuple[Series, Policy]:

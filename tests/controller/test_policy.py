@@ -232,6 +232,11 @@ def test_a_repeated_signal_is_refused() -> None:
         ("kind: a\nkind: b", "not YAML: the key 'kind' is given twice"),
         ("a: 2026-13-01", "not YAML: month must be in 1..12"),
         ("a: !!python/object:os.system b", "not YAML: could not determine a constructor"),
+        ('a: !!timestamp "x"', "not YAML: a value does not fit its tag (!!); leave the tags out"),
+        ('a: !!int ""', "not YAML: a value does not fit its tag (!!); leave the tags out"),
+        ("a: !!bool x", "not YAML: a value does not fit its tag (!!); leave the tags out"),
+        ("!!map [1]", "not YAML: expected a mapping, but found a sequence"),
+        ("[" * 3000, "nested too deeply; a policy needs a few levels"),
     ],
 )
 def test_text_that_is_no_policy_at_all(text: str, problem: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def test_a_cut_or_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         ("{", "cannot be read"),
         ("[]", "format None; this version reads format 1: train the model again"),
         ('{"format": 99}', "format 99; this version reads format 1"),
+        ("[" * 100_000, "cannot be read .*; copy the model again"),
     ],
 )
 def test_a_manifest_that_is_none_is_refused(tmp_path: Path, text: str, found: str) -> None:
@@ -73,6 +75,26 @@ def test_a_model_for_other_inputs_is_refused(tmp_path: Path) -> None:
     write_artefact(tmp_path / "ours", "ours", FILES, ABOUT)
     with pytest.raises(BadArtefact, match=r"made for inputs .*; this version has .*: train it again"):
         write_artefact(tmp_path / "ours", "ours", FILES, {"shape": {"context": 7}})
+
+
+@pytest.mark.parametrize("depth", [900, 2_000, 50_000])
+def test_a_manifest_nested_deeply_is_refused(tmp_path: Path, depth: int) -> None:
+    """Whether reading it or writing it again gives up first depends on the version of Python."""
+    file = written(tmp_path / "ours") / MANIFEST
+    file.write_text('{"format": 1, "a": ' + "[" * depth + "]" * depth + "}")
+    with pytest.raises(BadArtefact, match="copy the model again"):
+        load_artefact(tmp_path / "ours")
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    file = written(tmp_path / "ours") / MANIFEST
+    manifest = json.loads(file.read_text())
+    manifest["files"]["a\0b"] = "0"
+    del manifest["sha256"]
+    manifest["sha256"] = hashlib.sha256(f"{json.dumps(manifest, indent=2)}\n".encode()).hexdigest()
+    file.write_text(f"{json.dumps(manifest, indent=2)}\n")
+    with pytest.raises(BadArtefact, match=r"ours: 'a\\x00b' is no file's name .*; copy the model again"):
+        load_artefact(tmp_path / "ours")
 
 
 def test_an_artefact_without_a_network_is_refused(tmp_path: Path) -> None:

@@ -212,3 +212,18 @@ def test_bad_parquet_is_refused(tmp_path: Path) -> None:
         load_history(write_parquet(path, timestamp=[MONDAY, MONDAY + MINUTE], value=[1.0, None]))
     with pytest.raises(BadHistory, match="line 1: timestamp '17'; expected ISO 8601"):
         load_history(write_parquet(path, timestamp=[17], value=[1.0]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "zone", "first"),
+    [("s", None, 10**12), ("us", "UTC", 9_000_000_000_000_000_000), ("us", "Mars/Olympus", 0)],
+)
+def test_parquet_with_times_that_are_none_is_refused(tmp_path: Path, kind: str, zone: str | None, first: int) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    times = pyarrow.array([first, first + 1, first + 2], pyarrow.int64()).cast(pyarrow.timestamp(kind, zone))
+    path = tmp_path / "load.parquet"
+    parquet.write_table(pyarrow.table({"timestamp": times, "value": [1.0, 2.0, 3.0]}), path)
+    with pytest.raises(BadHistory, match=r"load\.parquet: cannot be read as Parquet"):
+        load_history(path)

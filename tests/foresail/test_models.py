@@ -23,3 +23,8 @@ def test_the_shipped_model_is_found_by_its_name_from_anywhere(tmp_path: Path, mo
 def test_an_unknown_name_lists_those_that_ship() -> None:
     with pytest.raises(UsageError, match=r"no model 'bass'; expected a model folder or one of: .*base"):
         find_model("bass")
+
+
+def test_a_name_too_long_for_a_folder_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"the model 'b{200}…': File name too long; expected a model folder or one of"):
+        find_model("b" * 5000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from controller.adapters.ledger import Entry, LedgerWriter, View, follow_ledger, read_ledger, verify_ledger
 from controller.decision.plan import first_memory, plan
 from controller.domain import Policy, Reading
-from controller.errors import BadLedger, LedgerMismatch
+from controller.errors import BadLedger, BrokenChain, LedgerMismatch
 from tests.helpers.builders import a_forecast, a_policy, an_observation, at
 
 POLICY = a_policy()
@@ -108,6 +109,106 @@ def test_a_changed_ledger_does_not_verify(tmp_path: Path, before: str, after: st
     assert caught.value.line == 3
     assert caught.value.expected != caught.value.got
     assert str(caught.value).startswith("line 3: the ledger holds the decision {")
+
+
+def rearranged(path: Path, *order: int) -> None:
+    """Writes the lines of a ledger, counted from 1, in another order or number."""
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[number - 1] for number in order))
+
+
+@pytest.mark.parametrize(
+    ("order", "line"),
+    [
+        ((1, 3, 4, 5), 2),
+        ((1, 2, 4, 5), 3),
+        ((1, 2, 2, 3, 4, 5), 3),
+        ((1, 2, 3, 3, 4, 5), 4),
+        ((1, 2, 4, 3, 5), 3),
+        ((1, 3, 2, 4, 5), 2),
+    ],
+    ids=["first removed", "one removed", "first repeated", "one repeated", "two swapped", "first two swapped"],
+)
+def test_a_removed_a_repeated_and_a_moved_line_break_the_chain(
+    tmp_path: Path, order: tuple[int, ...], line: int
+) -> None:
+    path = written(tmp_path / "ledger.jsonl", entries([30, 171, 60, 250]))
+    rearranged(path, *order)
+    with pytest.raises(BrokenChain) as caught:
+        verify_ledger(path)
+    assert caught.value.line == line
+    assert re.fullmatch(f"line {line}: goes on from {{.+}}, the line before left {{.+}}; .+", str(caught.value))
+    assert str(caught.value).endswith("; a line was removed, repeated, moved or changed")
+
+
+def test_a_changed_memory_that_decides_the_same_breaks_the_chain(tmp_path: Path) -> None:
+    path = written(tmp_path / "ledger.jsonl", entries([30, 171, 171]))
+    made = read_ledger(path).entries
+    other = replace(made[2], memory=replace(made[2].memory, changed_at=at(seconds=14)))
+    path.unlink()
+    with pytest.raises(BrokenChain) as caught:
+        verify_ledger(written(path, [*made[:2], other]))
+    assert caught.value.expected == '{"changed_at":"2026-03-02T20:00:14Z"}'
+    assert caught.value.got == '{"changed_at":"2026-03-02T20:00:15Z"}'
+
+
+def test_a_ledger_that_a_new_controller_continued_verifies(tmp_path: Path) -> None:
+    made = entries([30, 171, 60])
+    now = at(minutes=5)
+    observed, forecasts = made[0].observed, (a_forecast(known_at=now),)
+    memory = first_memory(POLICY, now)
+    decision, _ = plan(POLICY, observed, forecasts, memory, now)
+    new = Entry(now=now, observed=observed, forecasts=forecasts, memory=memory, decision=decision)
+    path = written(tmp_path / "ledger.jsonl", [*made, new])
+    assert verify_ledger(path) == 4
+    rearranged(path, 1, 5, 2, 3, 4)
+    with pytest.raises(BrokenChain, match=r'line 3: goes on from {"now":"2026-03-02T20:00:00Z"}, the line before left'):
+        verify_ledger(path)
+
+
+@pytest.mark.parametrize(
+    ("number", "before", "after", "problem"),
+    [
+        (1, '"capacity_per_pod":20.0', '"capacity_per_pod":0.0', "capacity_per_pod of connections 0; expected"),
+        (1, '"percent_per_minute":10.0', '"percent_per_minute":0.0', "percent_per_minute 0; expected"),
+        (1, '"cost_ratio":20.0', '"cost_ratio":-1.0', "cost_ratio -1; expected a finite number above 0"),
+        (3, r'"levels":\[0.05,', '"levels":[', "with 7 values, one for each level"),
+        (3, r'"levels":\[[^]]*]', '"levels":[]', "levels []; expected them ascending"),
+        (3, '"now":"2026-03-02T20:00:15Z"', '"now":"2026-03-02T20:00:15"', "now: 2026-03-02T20:00:15; expected a time"),
+        (3, '"origin":"2026', '"origin":"9999', "forecasts.origin: 9999-"),
+        (
+            3,
+            '"memory":{"floor":2',
+            '"memory":{"floor":' + "9" * 400,
+            "memory.floor: 99999999999999999999… (400 digits)",
+        ),
+    ],
+)
+def test_what_nothing_can_be_decided_with_is_named_by_its_line(
+    tmp_path: Path, number: int, before: str, after: str, problem: str
+) -> None:
+    path = written(tmp_path / "ledger.jsonl", entries([30, 171, 60]))
+
+    def edit(line: str) -> str:
+        edited, count = re.subn(before, after, line, count=1)
+        assert count == 1
+        return edited
+
+    replaced(path, number, edit)
+    for read in (read_ledger, verify_ledger):
+        with pytest.raises(BadLedger) as caught:
+            read(path)
+        assert str(caught.value).startswith(f"{path}, line {number}: not ")
+        assert problem in str(caught.value)
+
+
+def test_what_the_planner_cannot_compute_is_named_by_its_line(tmp_path: Path) -> None:
+    policy = replace(POLICY, signals=(replace(POLICY.signals[0], capacity_per_pod=5e-324),))
+    now = at()
+    made = replace(entries([30])[0], forecasts=(a_forecast(peak=1e300, known_at=now),))
+    path = written(tmp_path / "ledger.jsonl", [made], policy)
+    with pytest.raises(BadLedger, match=r"line 2: nothing can be decided from its inputs \(cannot convert float inf"):
+        verify_ledger(path)
 
 
 @pytest.mark.parametrize("cut", [1, 2, 200])

@@ -78,6 +78,8 @@ def test_the_forecasts_that_were_scored_are_written(history: Path, tmp_path: Pat
         (["--from", "0.99"], "no origin after 99% of 864 bins; use a longer history"),
         ([*LAST, "--from", "0.02"], "last-value needs 36"),
         (["--model", "oracle"], "no model 'oracle'"),
+        ([*LAST, "--model", "oracle", "--forecasts-out", "{folder}/out.csv"], "no model 'oracle'"),
+        ([*LAST, "--model", "{folder}/load.csv", "--forecasts-out", "{folder}/out.csv"], "no model "),
         (["--forecasts-out", "out.json"], "out.json: forecasts are written as .csv, .csv.gz, .parquet"),
         ([*LAST, "--forecasts-out", "/no/such/out.csv"], "its folder does not exist"),
     ],
@@ -85,7 +87,8 @@ def test_the_forecasts_that_were_scored_are_written(history: Path, tmp_path: Pat
 def test_a_wrong_call_is_refused_and_nothing_is_written(
     history: Path, tmp_path: Path, arguments: list[str], found: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["backtest", str(history), *arguments, "--json", str(tmp_path / "scores.json")]) == 2
+    placed = [argument.format(folder=tmp_path) for argument in arguments]
+    assert main(["backtest", str(history), *placed, "--json", str(tmp_path / "scores.json")]) == 2
     shown = capsys.readouterr()
     assert found in shown.err
     assert shown.out == ""

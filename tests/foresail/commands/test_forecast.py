@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from forecaster.forecast import HORIZON
@@ -40,7 +41,8 @@ def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, ob
 def test_a_table_of_every_step_and_the_peak(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["forecast", str(history)]) == 0
     shown = capsys.readouterr().out
-    assert "chat, known until 2026-01-08 00:00 UTC, by" in shown
+    assert "chat, measured until 2026-01-08 00:00 UTC, by" in shown
+    assert "nothing was measured" not in shown
     assert "lstm:base" in shown
     assert all(f" {h // 12:02}:{5 * h % 60:02} " in shown for h in range(HORIZON))
     assert "peak 1..15" in shown
@@ -61,6 +63,7 @@ def test_json_has_times_levels_and_the_peak_of_the_window(history: Path, capsys:
     made = as_json(capsys, str(history), *LAST, "--window", "2:4")
     assert (made["signal"], made["model"], made["step_s"]) == ("chat", "last-value", 300.0)
     assert made["origin"] == "2026-01-07T23:55:00+00:00"
+    assert made["measured_until"] == "2026-01-08T00:00:00+00:00"
     steps, peak = made["steps"], made["peak"]
     assert isinstance(steps, list)
     assert isinstance(peak, dict)
@@ -77,6 +80,20 @@ def test_a_moment_knows_only_the_bins_that_were_over(history: Path, capsys: pyte
         ("2026-01-07T14:05:00+02:00", "2026-01-07T12:00:00+00:00"),
     ]:
         assert as_json(capsys, str(history), *LAST, "--at", at)["origin"] == origin
+
+
+@pytest.mark.parametrize(("at", "span"), [("2026-01-06T08:20:00Z", "20 min"), ("2026-01-08T06:00:00Z", "46 h")])
+def test_a_forecast_from_within_a_gap_says_since_when_nothing_was_measured(
+    tmp_path: Path, at: str, span: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    series = a_load(1, days=4, gaps=0)
+    series.values[series.index(MONDAY + 32 * 60 * MINUTE) : -1] = np.nan
+    path = write_history(tmp_path / "holed.csv", series)
+    assert main(["forecast", str(path), *LAST, "--at", at]) == 0
+    shown = capsys.readouterr().out
+    assert "holed, measured until 2026-01-06 08:00 UTC, by" in shown
+    assert f"nothing was measured since 2026-01-06 08:00 UTC ({span}): the forecast holds the last value" in shown
+    assert as_json(capsys, str(path), *LAST, "--at", at)["measured_until"] == "2026-01-06T08:00:00+00:00"
 
 
 def test_the_future_of_the_file_changes_nothing(

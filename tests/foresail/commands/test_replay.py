@@ -213,11 +213,31 @@ def test_a_model_that_does_not_exist_is_refused(history: Path, capsys: pytest.Ca
     assert "no model 'nonesuch'" in refusal(capsys, history, "--model", "nonesuch")
 
 
-@pytest.mark.parametrize("option", ["--json", "--png"])
-def test_a_place_that_cannot_be_written_is_refused(
-    option: str, history: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("option", "place", "problem"),
+    [
+        ("--json", "no/out.json", "its folder does not exist"),
+        ("--png", "no/out.png", "its folder does not exist"),
+        ("--png", "out.gif", "a picture ends in .png, .svg or .pdf"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(
+    option: str, place: str, problem: str, history: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "its folder does not exist" in refusal(capsys, history, option, str(history.parent / "no" / "out.png"))
+    history.unlink()
+    assert problem in refusal(capsys, history, option, str(history.parent / place))
+
+
+def test_a_start_of_pods_beyond_the_horizon_is_refused(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    minutes = write_history(tmp_path / "minutes.csv", a_series(np.tile([200.0, 600.0], 720)))
+    said = refusal(capsys, minutes, "--pod-start", "841", "--metric-lag", "0")
+    assert "--pod-start 841 is beyond what the horizon of 15 steps (15 min) can plan for" in said
+    assert said.endswith("pods may take 840 s\n")
+    assert "pods may take 810 s" in refusal(capsys, minutes, "--pod-start", "811")
+    told(minutes, "--model", "last-value", "--days", "0.05", "--pod-start", "810")
+    told(history, "--model", "last-value", "--pod-start", "3600")  # with steps of five minutes the horizon is 75
 
 
 def test_a_longer_start_of_pods_costs_the_hpa_more_overload(history: Path) -> None:

@@ -22,6 +22,8 @@ class Outcome(enum.StrEnum):
     REFUSED_ORIGIN = "refused_origin"
     REFUSED_DRAINING = "refused_draining"
     REFUSED_CAPACITY = "refused_capacity"
+    ABANDONED = "abandoned"
+    """Would have been accepted, but the peer was gone before the answer."""
 
 
 class Admission:

@@ -29,6 +29,10 @@ class Link(Protocol):
     def is_writable(self) -> bool:
         """Whether the handshake is over, no close was sent, and the peer takes what it gets."""
 
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes that were handed to the socket and that the system has not taken yet; pongs are among them."""
+
     def write(self, frame: bytes) -> None:
         """Hands a whole frame to the socket; only while `is_writable`."""
 
@@ -57,8 +61,8 @@ class Connection:
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes that wait for the peer to read."""
-        return self._outbox.size_bytes
+        """Bytes that wait for the peer to read, here and in the link."""
+        return self._outbox.size_bytes + self._link.buffered_bytes
 
     def offer(self, frame: bytes) -> bool:
         """Whether the frame is on its way. Closes the connection as a slow consumer where it no longer fits."""

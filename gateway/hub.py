@@ -71,14 +71,16 @@ class Hub:
             return
         # Entered before the handshake is answered: the limit then counts it, and a drain that begins now includes it.
         connection = self._enter(websocket)
-        code = 1006
         try:
-            await websocket.accept()
+            try:
+                await websocket.accept()
+            except OSError:
+                outcome = Outcome.ABANDONED
             self.metrics.handshake(outcome, time.perf_counter() - arrived_at)
-            connection.flush()
-            code = await self._read(websocket, connection)
+            if outcome is Outcome.ACCEPTED:
+                await self._converse(websocket, connection)
         finally:
-            self._leave(connection, code)
+            self._leave(connection)
 
     def beat(self) -> None:
         """Pings who has been silent, gives up who has been silent for too long."""
@@ -110,14 +112,22 @@ class Hub:
         outbox = Outbox(self._limits.queue_messages, self._limits.queue_bytes)
         connection = Connection(session, link, outbox, client_type(websocket.query_params.get("client_type")))
         link.on_writable = connection.flush
+        link.max_buffered_bytes = self._limits.queue_bytes
         self._connections[session.client_id] = connection
         self._deliver(session.welcome())
         return connection
 
-    def _leave(self, connection: Connection, code: int) -> None:
+    def _leave(self, connection: Connection) -> None:
         connection.session.close()
         del self._connections[connection.session.client_id]
-        self.metrics.closed(code)
+
+    async def _converse(self, websocket: WebSocket, connection: Connection) -> None:
+        code = 1006
+        try:
+            connection.flush()
+            code = await self._read(websocket, connection)
+        finally:
+            self.metrics.closed(code)
 
     async def _read(self, websocket: WebSocket, connection: Connection) -> int:
         """The code that the connection was closed with, by either side."""

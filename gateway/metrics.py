@@ -4,13 +4,15 @@ websocket_connections_total              gauge      connections now; status = ac
                                                     draining or past its heartbeat
 websocket_handshake_duration_seconds     histogram  from the request's arrival at the application to its answer;
                                                     outcome = accepted | refused_origin | refused_draining |
-                                                    refused_capacity, so its count is also the count of refusals
+                                                    refused_capacity | abandoned (the peer was gone before the
+                                                    answer), so its count is also the count of refusals
 websocket_message_rate_total             counter    messages; direction = in | out, client_type. Out counts once per
                                                     receiver, when its socket or queue has taken the message
 websocket_message_errors_total           counter    incoming messages that were answered by an error; code
 websocket_closes_total                   counter    connections that ended; code, 4008 being slow consumers, 1011 lost
                                                     heartbeats, 1006 sockets that ended without a close frame
-websocket_send_queue_bytes               gauge      bytes that wait for clients that read slowly
+websocket_send_queue_bytes               gauge      bytes that wait for clients that read slowly, in the queues and in
+                                                    the sockets' own buffers
 websocket_rooms                          gauge      rooms that have a member
 process_*                                           CPU, memory and file descriptors of the process
 """

@@ -2,6 +2,9 @@
 
 SIGTERM or SIGINT begins the drain: /readyz says draining, new handshakes are refused, the connections are closed one by
 one over the window, and then the process ends. A second signal ends the window at once.
+
+There is no authentication and no rate limit in this version: put the gateway behind a proxy that has both, or wait.
+What is bounded is the memory and the sockets that a peer can take.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ import uvicorn
 
 from gateway.app import create_app
 from gateway.errors import CannotListen, PortInUse
+from gateway.http_protocol import HTTP_RESERVE, HttpProtocol
 from gateway.hub import Hub
+from gateway.open_files import allow_connections
 from gateway.protocol import CLOSE_GRACE_S, GatewayProtocol
 from gateway.settings import Listen, Settings
 
@@ -32,8 +37,10 @@ _HARD_LIMIT_FACTOR = 4
 def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT and returns after the drain.
 
-    Raises PortInUse or another CannotListen before anything else is set up.
+    Raises BadSettings where the system does not allow so many connections, and PortInUse or another CannotListen,
+    before anything else is set up.
     """
+    allow_connections(settings.limits.max_connections)
     with listen(settings.listen) as listener:
         stop, hurry = asyncio.Event(), asyncio.Event()
         server = GatewayServer(settings, stop, hurry)
@@ -71,6 +78,11 @@ class GatewayServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 create_app(self.hub),
+                # h11, because httptools takes headers without end. Slower, and it does not matter: HTTP here is only
+                # probes, scrapes and handshakes.
+                http=HttpProtocol,
+                h11_max_incomplete_event_size=65536,
+                limit_concurrency=settings.limits.max_connections + HTTP_RESERVE,
                 ws=GatewayProtocol,
                 ws_max_size=settings.limits.max_message_bytes * _HARD_LIMIT_FACTOR,
                 ws_per_message_deflate=False,  # 34 KiB a connection, and every member compresses the same message again
@@ -78,7 +90,7 @@ class GatewayServer(uvicorn.Server):
                 interface="asgi3",
                 lifespan="off",
                 log_config=None,
-                log_level=logging.WARNING,
+                log_level=logging.ERROR,  # its warnings are of what peers send, a line each
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,

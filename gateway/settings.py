@@ -2,6 +2,9 @@
 
 A field is set by the variable of its name in capitals: `max_connections` by FORESAIL_GATEWAY_MAX_CONNECTIONS. Each
 field's description says the unit and why the default is what it is.
+
+No setting asks who a client is or slows one down: this version has no authentication and no rate limits. The list of
+origins keeps foreign web pages out, not programs. Put the gateway behind a proxy that has both, or wait.
 """
 
 from __future__ import annotations
@@ -67,7 +70,11 @@ class Limits(_Concern):
 
     max_connections: Annotated[
         int,
-        Field(ge=1, description="Connections; beyond it handshakes get 503. Fits the CPU of one core at chat traffic."),
+        Field(
+            ge=1,
+            description="Connections; beyond it handshakes get 503. Fits the CPU of one core at chat traffic. "
+            "The limit of open files is raised to 128 more than this; where the system forbids it, nothing starts.",
+        ),
     ] = 1000
     max_message_bytes: Annotated[
         int,

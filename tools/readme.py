@@ -20,6 +20,8 @@ _ARMS = {
     "foresail_live": "Foresail, live processes",
     "foresail": "Foresail, replayed",
     "hpa": "HPA alone, replayed",
+    "hpa_same_cost": "HPA at Foresail's cost, replayed",
+    "offset_rule": "max(now, yesterday), replayed",
     "perfect": "perfect forecast, replayed",
 }
 
@@ -53,21 +55,29 @@ def demo_table(seeds: Mapping[str, Any]) -> str:
         hpa = result["arms"]["hpa"]["pod_minutes"]
         rows += [
             [seed, _ARMS[name], f"{arm['overload_minutes']:.2f}", f"{arm['longest_shortage_s']:.0f} s",
-             f"{arm['pod_minutes']:,.0f}", f"{arm['pod_minutes'] / hpa:.2f}x", f"{arm['connections_refused']:,}",
-             f"{arm['rescales']}"]
+             f"{arm['hot_connection_minutes']:,.0f}", f"{arm['pod_minutes'] / hpa:.2f}x",
+             f"{arm['connections_refused']:,}", f"{arm['connections_broken']:,}", f"{arm['rescales']}"]
             for name, arm in result["arms"].items()
         ]  # fmt: skip
-    columns = ["seed", "arm", "overload minutes", "longest", "pod-minutes", "against HPA", "refused", "rescales"]
-    return _markdown(columns, rows, text_columns=2)
+    figures = ["overload minutes", "longest", "hot connection-minutes", "pod-minutes", "refused", "broken", "rescales"]
+    return _markdown(["seed", "arm", *figures], rows, text_columns=2)
 
 
 def forecast_table(traces: Mapping[str, Any]) -> str:
     """Scores per trace, and the geometric mean over the one-minute traces that training saw the first part of."""
-    rows = [[_about(t), *_scores(t["forecast"]), _percent(t["forecast"]["coverage"]["0.95"])] for t in traces.values()]
+    rows = [
+        [_about(t), *_scores(t["forecast"]), _against_rules(t), _percent(t["forecast"]["coverage"]["0.95"]),
+         _percent(t["peak_coverage"]["0.95"])]
+        for t in traces.values()
+    ]  # fmt: skip
     counted = [t["forecast"] for t in traces.values() if t["learned"] and t["step_s"] == 60]
     means = [f"**{_geometric([f[key] for f in counted]):.2f}**" for key in ("mae", "pinball", "ramp")]
-    rows.append([f"**geometric mean of the {len(counted)} at one minute, learned in part**", *means, ""])
-    return _markdown(["trace", "MAE", "pinball", "on up-ramps", "coverage of 0.95"], rows)
+    against = [t["forecast"]["pinball"] / min(t["rules"].values()) for t in traces.values() if t["forecast"] in counted]
+    means.append(f"**{_geometric(against):.2f}**")
+    rows.append([f"**geometric mean of the {len(counted)} at one minute, learned in part**", *means, "", ""])
+    columns = ["trace", "MAE", "pinball", "on up-ramps", "pinball against the best simple rule", "coverage of 0.95",
+               "of the peak's 0.95"]  # fmt: skip
+    return _markdown(columns, rows)
 
 
 def replay_table(traces: Mapping[str, Any]) -> str:
@@ -79,11 +89,18 @@ def replay_table(traces: Mapping[str, Any]) -> str:
             hpa = arms["hpa"]["pod_minutes"]
             rows.append([
                 _about(trace), f"{start} s",
-                *(f"{arms[name]['overload_minutes'] / minutes:.2%}" for name in ("hpa", "foresail", "perfect")),
+                *(f"{arms[name]['overload_minutes'] / minutes:.2%}"
+                  for name in ("hpa", "hpa_same_cost", "foresail", "perfect")),
                 *(f"{arms[name]['pod_minutes'] / hpa - 1:+.1%}" for name in ("foresail", "perfect")),
             ])  # fmt: skip
-    columns = ["trace", "pod start", "overload: HPA", "Foresail", "perfect", "pod-hours: Foresail", "perfect"]
+    columns = ["trace", "pod start", "overload: HPA", "HPA at Foresail's cost", "Foresail", "perfect",
+               "pod-hours: Foresail", "perfect"]  # fmt: skip
     return _markdown(columns, rows)
+
+
+def _against_rules(trace: Mapping[str, Any]) -> str:
+    name, pinball = min(trace["rules"].items(), key=lambda rule: rule[1])
+    return f"{trace['forecast']['pinball'] / pinball:.2f} ({name})"
 
 
 def _about(trace: Mapping[str, Any]) -> str:

@@ -17,10 +17,10 @@ from typing import BinaryIO, ClassVar, Self
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from controller.adapters.limits import entry_problem, policy_problem
 from controller.decision.plan import plan
 from controller.domain import Decision, Memory, Observed, Policy
 from controller.errors import BadLedger, BrokenChain, LedgerMismatch
+from controller.limits import entry_problem, policy_problem
 from forecaster.forecast import Forecast
 
 FORMAT = 1

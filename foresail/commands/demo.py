@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from foresail import STARTED_S
 from foresail.commands.forecast import forecaster_of
 from foresail.errors import UsageError
 from foresail.output import check_place, emit_json, err, out, table
@@ -86,7 +87,7 @@ def _prepare(options: argparse.Namespace) -> Played:
     if options.seed < 0:
         raise UsageError(f"--seed {options.seed}; expected 0 or more")
     if options.json and str(options.json) != "-":
-        check_place(options.json)
+        _check_result(options.json, options.out)
     if (ports := _ports(options)) is not None:
         check_free(ports)
     scenario = _scenario(options, length)
@@ -94,7 +95,16 @@ def _prepare(options: argparse.Namespace) -> Played:
     clients = int(scenario.load.signals[CONNECTIONS].max())
     allow_open_files(clients + _FILES_PER_POD * scenario.policy.bounds.max_replicas + _OTHER_FILES)
     settings = WorldSettings(pod_start=POD_START, seed=options.seed)
-    return Played(scenario, forecaster, settings, options.speed, prepare_folder(options.out))
+    return Played(scenario, forecaster, settings, options.speed, prepare_folder(options.out), STARTED_S)
+
+
+def _check_result(path: Path, folder: Path) -> None:
+    """Raises UsageError where no file can be written at `path`, given that the run makes `folder`."""
+    to_be = {folder.resolve(), *folder.resolve().parents}
+    if path.resolve() in to_be:
+        raise UsageError(f"{path}: is a folder of --out {folder}; name a file")
+    if path.parent.exists() or path.parent.resolve() not in to_be:
+        check_place(path)
 
 
 def _ports(options: argparse.Namespace) -> Ports | None:
@@ -114,15 +124,18 @@ def _length(options: argparse.Namespace) -> timedelta:
 
 
 def _scenario(options: argparse.Namespace, length: timedelta) -> Scenario:
-    from foresail.demo.scenario import CLIENTS, from_trace, made_up
+    from foresail.demo.scenario import BOUNDS, CAPACITY, CLIENTS, FEWEST_CLIENTS, MOST_CLIENTS, from_trace, made_up
 
     if options.trace is None:
         if options.clients is not None:
             raise UsageError("--clients scales a trace; it needs --trace FILE")
         return made_up(options.seed, length, POD_START)
     clients = CLIENTS if options.clients is None else options.clients
-    if not 20 <= clients <= 2000:
-        raise UsageError(f"--clients {clients}; expected 20 to 2000 on one machine")
+    if not FEWEST_CLIENTS <= clients <= MOST_CLIENTS:
+        raise UsageError(
+            f"--clients {clients}; expected {FEWEST_CLIENTS} to {MOST_CLIENTS}: the workload has at most "
+            f"{BOUNDS.max_replicas} pods for {CAPACITY} clients each, and beyond 70 % of that every arm is as short"
+        )
     from forecaster.history import load_history
 
     return from_trace(load_history(options.trace), clients, length, POD_START, options.seed)

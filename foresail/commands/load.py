@@ -57,6 +57,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(options: argparse.Namespace) -> int:
     try:
+        import foresail.demo.crowd  # noqa: F401  it needs websockets
         from foresail.demo.errors import ClientFailed
     except ImportError as error:
         raise UsageError(f"load needs {error.name}; install foresail[gateway]") from None

@@ -18,11 +18,13 @@ LATE = 0.1
 class Clock:
     """Real seconds for ticks of virtual time."""
 
-    def __init__(self, tick: timedelta, speed: float) -> None:
+    def __init__(self, tick: timedelta, speed: float, started_s: float | None = None) -> None:
+        """`started_s`: the moment that `elapsed_s` counts from, on the monotonic clock; now where it is None."""
         self._period_s = tick.total_seconds() / speed
         self._asked = speed
         self._tick = tick
-        self._made_s = self._started_s = self._began_s = self._due_s = time.monotonic()
+        self._first_s = self._began_s = self._due_s = time.monotonic()
+        self._started_s = self._first_s if started_s is None else started_s
         self.ticks = 0
         self.late_ticks = 0
 
@@ -33,21 +35,21 @@ class Clock:
 
     @property
     def elapsed_s(self) -> float:
-        """Real seconds since the clock was made."""
-        return time.monotonic() - self._made_s
+        """Real seconds since the start."""
+        return time.monotonic() - self._started_s
 
     @property
     def speed(self) -> float:
         """Virtual seconds per real second from the first tick to the latest; what was asked for until there are two."""
         if self.ticks < 2:
             return self._asked
-        return (self.ticks - 1) * self._tick.total_seconds() / (self._began_s - self._started_s)
+        return (self.ticks - 1) * self._tick.total_seconds() / (self._began_s - self._first_s)
 
     async def next(self) -> None:
         """Returns when the next tick may begin; the first one may at once."""
         now_s = time.monotonic()
         if not self.ticks:
-            self._started_s = self._due_s = now_s
+            self._first_s = self._due_s = now_s
         if now_s < self._due_s:
             await asyncio.sleep(self._due_s - now_s)
         elif now_s - self._due_s > LATE * self._period_s:

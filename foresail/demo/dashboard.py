@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Self
 from prometheus_client import CollectorRegistry
 
 from controller.metrics import ControllerMetrics, serve_metrics
+from foresail.demo.children import COMMAND, child_environ
 from foresail.demo.live import Moment
 from foresail.demo.pods import HOST
 from foresail.errors import UsageError
@@ -56,12 +57,13 @@ class Dashboard:
             return self
         self._stop_metrics = serve_metrics(self._metrics, self._ports.metrics)
         command = [
-            sys.executable, "-m", "foresail", "dashboard", str(self._ledger), "--port", str(self._ports.dashboard),
+            *COMMAND, "dashboard", str(self._ledger), "--port", str(self._ports.dashboard),
             "--metrics", f"http://{HOST}:{self._ports.metrics}/metrics", "--wait", "--tether",
         ]  # fmt: skip
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=child_environ(os.environ), start_new_session=True,
+        )  # fmt: skip
         return self
 
     def stay(self) -> None:

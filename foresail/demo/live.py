@@ -66,7 +66,10 @@ class Moment:
 
 @dataclass(frozen=True, eq=False)
 class LiveResult:
-    """The live arm. `series` is the whole history as it was measured, the run's own bins at its end."""
+    """The live arm. `series` is the whole history as it was measured, the run's own bins at its end.
+
+    `first_forecast_s` counts real seconds from the clock's start.
+    """
 
     run: Run
     series: tuple[Series, ...]
@@ -81,15 +84,16 @@ class Live:
     """The demo's world on real processes."""
 
     def __init__(
-        self, scenario: Scenario, forecaster: Forecaster, settings: WorldSettings, speed: float, ledger: Path
+        self, scenario: Scenario, forecaster: Forecaster, settings: WorldSettings, clock: Clock, ledger: Path
     ) -> None:
         self._scenario = scenario
         self._forecaster = forecaster
         self._settings = settings
         self._ledger = ledger
         load = scenario.load
-        self._clock = Clock(load.tick, speed)
-        self._pods = Pods(settings.pod_start, int(settings.admission_factor * CAPACITY), _DRAIN.total_seconds() / speed)
+        self._clock = clock
+        drain_s = _DRAIN / load.tick * clock.period_s
+        self._pods = Pods(settings.pod_start, int(settings.admission_factor * CAPACITY), drain_s)
         self._crowd = Crowd(settings.seed)
         self._rng = np.random.default_rng(settings.seed)
         self._recorder = Recorder(scenario.history, load.tick)
@@ -127,6 +131,10 @@ class Live:
             messages_sent=self._sent,
             messages_received=self._crowd.received,
         )  # fmt: skip
+
+    def hurry(self) -> None:
+        """Makes a clean-up quick: kills the pods, which ends every connection, and so every wait for a client."""
+        self._pods.kill()
 
     async def _set_up(self, replicas: int) -> None:
         """The pods and clients that are there when the run begins."""

@@ -7,9 +7,9 @@ is slower than that, the clock waits for it, so that a slow machine does not cha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from foresail.demo.children import COMMAND, LastWords, child_environ
 from foresail.demo.errors import PodFailed
 
 HOST = "127.0.0.1"
@@ -25,6 +26,8 @@ _POLL_S = 0.02
 _GONE_WITHIN_S = 15.0
 """After its drain."""
 _TRIES = 3
+_SILENCE_S = 1e6
+"""A demo that is stopped with Ctrl-Z or by a closed lid answers no ping; its pods wait for it, eleven days long."""
 
 
 @dataclass(eq=False)
@@ -33,6 +36,7 @@ class Pod:
 
     port: int
     process: asyncio.subprocess.Process
+    last_words: LastWords
     ready_at: datetime
     ready: bool = False
     connections: int = 0
@@ -51,13 +55,17 @@ class Pods:
         """A pod takes at most `admits` connections, and spreads its closes over `drain_s` real seconds when it ends."""
         self._pod_start = pod_start
         self._gone_within_s = drain_s + _GONE_WITHIN_S
-        self._environ = {k: v for k, v in os.environ.items() if not k.startswith("FORESAIL_GATEWAY_")} | {
+        others = {k: v for k, v in os.environ.items() if not k.startswith("FORESAIL_GATEWAY_")}
+        self._environ = child_environ(others) | {
             "FORESAIL_GATEWAY_MAX_CONNECTIONS": str(admits),
             "FORESAIL_GATEWAY_DRAIN_WINDOW_S": f"{drain_s:g}",
             "FORESAIL_GATEWAY_FLUSH_TIMEOUT_S": "1",
+            "FORESAIL_GATEWAY_INACTIVE_AFTER_S": f"{_SILENCE_S:.0f}",
+            "FORESAIL_GATEWAY_CLOSE_AFTER_S": f"{2 * _SILENCE_S:.0f}",
         }
         self._pods: list[Pod] = []
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[asyncio.Task[None], Pod] = {}
+        self._killed = False
         self._ports: set[int] = set()
         # The gateway closes an idle connection after 5 s; a scrape must not be sent into one that is about to close.
         self._http = httpx.AsyncClient(timeout=10.0, trust_env=False, limits=httpx.Limits(keepalive_expiry=2.0))
@@ -103,32 +111,41 @@ class Pods:
             if pod.ready:
                 ended.append(pod)
             task = asyncio.create_task(self._end(pod))
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
+            self._ending[task] = pod
+            task.add_done_callback(self._ending.pop)
         return ended
+
+    def kill(self) -> None:
+        """Ends every process at once, without a drain; `close` finds them gone."""
+        self._killed = True
+        for pod in (*self._pods, *self._ending.values()):
+            _kill(pod.process)
 
     async def close(self) -> None:
         """Ends every process that was started, and returns when all are gone."""
-        await asyncio.gather(*(self._end(pod) for pod in self._pods), *self._ending, return_exceptions=True)
+        for pod in self._pods:
+            self._ending[asyncio.create_task(self._end(pod))] = pod
         self._pods.clear()
+        await asyncio.gather(*self._ending, return_exceptions=True)
         await self._http.aclose()
 
     async def _spawn(self, ready_at: datetime) -> None:
         """A new pod, listed as soon as it exists: `close` finds it even where its start was interrupted."""
-        port, process = await self._launch()
-        self._pods.append(Pod(port, process, ready_at))
+        port, process, last_words = await self._launch()
+        self._pods.append(Pod(port, process, last_words, ready_at))
 
-    async def _launch(self) -> tuple[int, asyncio.subprocess.Process]:
+    async def _launch(self) -> tuple[int, asyncio.subprocess.Process, LastWords]:
         port = self._unused_port()
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "foresail", "gateway", "--host", HOST, "--port", str(port), "--tether",
+                *COMMAND, "gateway", "--host", HOST, "--port", str(port), "--tether",
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
                 env=self._environ, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise PodFailed(f"a gateway process could not be started: {error}") from error
-        return port, process
+        assert process.stderr is not None
+        return port, process, LastWords(process.stderr)
 
     def _unused_port(self) -> int:
         """A free port that no pod has had: of two with the same port, one would answer for both."""
@@ -143,10 +160,10 @@ class Pods:
         tries = 1
         while not await self._is_ready(pod):
             if pod.process.returncode is not None:
-                said = await _last_words(pod)
+                said = await pod.last_words.line()
                 if tries == _TRIES or "in use" not in said:
                     raise PodFailed(f"a gateway process ended with {pod.process.returncode}: {said}")
-                pod.port, pod.process = await self._launch()
+                pod.port, pod.process, pod.last_words = await self._launch()
                 tries += 1
             if asyncio.get_running_loop().time() > deadline:
                 raise PodFailed(f"a gateway process on port {pod.port} was not ready within {_READY_WITHIN_S:g} s")
@@ -184,7 +201,7 @@ class Pods:
                 break
             except httpx.HTTPError as error:
                 if pod.process.returncode is not None:
-                    said = await _last_words(pod)
+                    said = await pod.last_words.line()
                     raise PodFailed(f"a gateway process ended with {pod.process.returncode}: {said}") from error
                 if last or isinstance(error, httpx.TimeoutException | httpx.HTTPStatusError):
                     raise PodFailed(f"the gateway process on port {pod.port} gave no metrics: {error!r}") from error
@@ -192,21 +209,22 @@ class Pods:
 
     async def _end(self, pod: Pod) -> None:
         """SIGTERM, the drain, and SIGKILL for a process that does not go."""
-        if pod.process.returncode is None:
+        if self._killed:
+            _kill(pod.process)
+        elif pod.process.returncode is None:
             pod.process.terminate()
         try:
             await asyncio.wait_for(pod.process.wait(), self._gone_within_s)
         except TimeoutError:
-            pod.process.kill()
+            _kill(pod.process)
             await pod.process.wait()
         if pod.process.stdin is not None:
             pod.process.stdin.close()
 
 
-async def _last_words(pod: Pod) -> str:
-    assert pod.process.stderr is not None
-    lines = (await pod.process.stderr.read()).decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):  # gone, and its end not yet noticed
+        process.kill()
 
 
 def _free_port() -> int:

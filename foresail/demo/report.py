@@ -12,7 +12,7 @@ from controller.simulation.replay import Run
 from controller.simulation.score import Score, score
 from controller.simulation.world import WorldSettings
 from forecaster.series import IntArray
-from foresail.demo.arms import FORESAIL, HPA, LIVE, PERFECT, scored_within
+from foresail.demo.arms import FORESAIL, HPA, HPA_SAME_COST, LIVE, OFFSET_RULE, PERFECT, scored_within
 from foresail.demo.live import LiveResult
 from foresail.demo.scenario import CAPACITY, CONNECTIONS, Scenario, Segment
 
@@ -20,6 +20,8 @@ _NAMES = {
     LIVE: "Foresail, live processes",
     FORESAIL: "Foresail, replayed",
     HPA: "HPA alone, replayed",
+    HPA_SAME_COST: "HPA at that cost, replayed",
+    OFFSET_RULE: "max(now, yesterday), replayed",
     PERFECT: "perfect forecast, replayed",
 }
 _KEPT_UP = 0.95
@@ -133,6 +135,11 @@ def sentences(report: Report) -> list[str]:
         f"{live.overload_minutes:.2f}, a perfect forecast would have been for {perfect.overload_minutes:.2f}; "
         f"Foresail's pods cost {live.pod_minutes / hpa.pod_minutes - 1:+.1%} against the HPA's."
     ]
+    if (same := arms.get(HPA_SAME_COST)) is not None:
+        said.append(
+            f"An HPA with its target lowered until it costs that much ({same.pod_minutes / hpa.pod_minutes - 1:+.1%}) "
+            f"would have been short for {same.overload_minutes:.2f} minutes."
+        )
     said += [_about(report, segment) for segment in report.scenario.segments]
     if report.live.clock_speed < _KEPT_UP * report.asked_speed:
         said.append(

@@ -24,7 +24,10 @@ MESSAGES_PER_POD = 2.0
 """Messages a second of the demo's clock that one process is sized for."""
 CHATTER = 1 / 30
 """Messages a second and client in quiet times: one every half minute."""
+BOUNDS = Bounds(2, 40)
 CLIENTS = 240
+FEWEST_CLIENTS, MOST_CLIENTS = CAPACITY, round(0.7 * BOUNDS.max_replicas * CAPACITY)
+"""With more, an HPA that aims at 70 % of each pod would stand at its maximum, and so would every other arm."""
 HISTORY = 8 * DAY
 _SHOW = timedelta(hours=20)
 _MINUTE = timedelta(minutes=1)
@@ -60,7 +63,7 @@ def policy(pod_start: timedelta) -> Policy:
     return Policy(
         name="demo-gateway",
         signals=(Signal(CONNECTIONS, Kind.STOCK, CAPACITY), Signal(MESSAGES, Kind.FLOW, MESSAGES_PER_POD)),
-        bounds=Bounds(2, 40),
+        bounds=BOUNDS,
         mode=Mode.ACTIVE,
         lead_time=pod_start,
     )

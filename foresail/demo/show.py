@@ -1,4 +1,4 @@
-"""Runs the demo from its first process to its report, and ends everything on the first signal."""
+"""Runs the demo from its first process to its report; a signal ends everything in order, a second one at once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rich.live import Live as Screen
 from controller.simulation.world import WorldSettings
 from forecaster.forecast import Forecaster
 from foresail.demo.arms import replays
+from foresail.demo.clock import Clock
 from foresail.demo.errors import Stopped
 from foresail.demo.live import Live, LiveResult, Moment
 from foresail.demo.report import Report
@@ -27,13 +28,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, eq=False)
 class Played:
-    """What is played, and how."""
+    """What is played, and how. `started_s`: when the command began, on the monotonic clock."""
 
     scenario: Scenario
     forecaster: Forecaster
     settings: WorldSettings
     speed: float
     ledger: Path
+    started_s: float
 
 
 def show(played: Played, footer: str | None, record: Callable[[Moment], None]) -> Report:
@@ -64,16 +66,20 @@ def prepare_folder(folder: Path) -> Path:
 
 def _run(played: Played, on_tick: Callable[[Moment], None]) -> LiveResult:
     """The live run on an event loop of its own. Raises Stopped on SIGINT, SIGTERM and SIGHUP, after the clean-up."""
-    live = Live(played.scenario, played.forecaster, played.settings, played.speed, played.ledger)
+    clock = Clock(played.scenario.load.tick, played.speed, played.started_s)
+    live = Live(played.scenario, played.forecaster, played.settings, clock, played.ledger)
     received: list[int] = []
 
     async def main() -> LiveResult:
         task = asyncio.create_task(live.run(on_tick))
 
         def stop(number: int) -> None:
-            if not received:
-                received.append(number)
+            received.append(number)
+            if len(received) == 1:
+                _announce("stopping...")
                 task.cancel()
+            else:
+                live.hurry()
 
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
@@ -92,6 +98,11 @@ def _run(played: Played, on_tick: Callable[[Moment], None]) -> LiveResult:
         return asyncio.run(main())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main())
+
+
+def _announce(text: str) -> None:
+    """On the console of the terminal view, which would overwrite what another one writes; else not into the result."""
+    (out if out.is_terminal else err).print(text)
 
 
 def _each(*watchers: Callable[[Moment], None]) -> Callable[[Moment], None]:

@@ -25,6 +25,7 @@ class LinkInMemory:
         self.written: list[bytes] = []
         self.pings = 0
         self.closes: list[int] = []
+        self.buffered_bytes = 0
 
     @property
     def is_writable(self) -> bool:
@@ -136,3 +137,12 @@ def test_pulse_and_ping_are_the_links() -> None:
     connection.ping()
     assert connection.pulse is link.pulse
     assert link.pings == 1
+
+
+def test_what_the_link_has_not_sent_yet_counts_as_queued() -> None:
+    link = LinkInMemory()
+    link.has_room = False
+    link.buffered_bytes = 70
+    connection = a_connection(link)
+    connection.offer(b"waits")
+    assert connection.queued_bytes == 75

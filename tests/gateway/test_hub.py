@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
+from websockets.http11 import Request
 
+from gateway.protocol import GatewayProtocol
 from gateway.settings import Drain, Heartbeat, Limits, Settings
 from tests.gateway.running import PATIENCE_S, Gateway, a_gateway, a_mute_client, greet, hear, tell, until
 
@@ -22,6 +25,10 @@ def masked(text: str) -> bytes:
 
 async def closes(gateway: Gateway, code: int) -> float:
     return await gateway.metric(f'websocket_closes_total{{code="{code}"}}')
+
+
+def loud(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 async def connections(gateway: Gateway, status: str) -> float:
@@ -138,7 +145,8 @@ async def test_a_stalled_member_delays_nobody_and_is_closed_as_a_slow_consumer()
             heard_at.append(loop.time())
             await hear(ann)
             if n % 10 == 0:
-                assert await gateway.metric("websocket_send_queue_bytes") <= limits.queue_bytes
+                # The socket's own buffer comes on top: 64 KiB, then one message.
+                assert await gateway.metric("websocket_send_queue_bytes") <= limits.queue_bytes + 65536 + 20_000
         assert max(later - earlier for earlier, later in pairwise(heard_at)) < 1.0
         assert await closes(gateway, 4008) == 1
         assert await connections(gateway, "active") == 2
@@ -247,3 +255,69 @@ async def test_hurry_ends_the_window_at_once() -> None:
             assert len(heard) == 1
             assert code == 1012
         await asyncio.wait_for(gateway.finished, PATIENCE_S)
+
+
+async def test_a_peer_that_pings_and_never_reads_is_closed_as_a_slow_consumer() -> None:
+    settings = Settings(limits=Limits(queue_bytes=100_000))
+    async with a_gateway(settings) as gateway:
+        mute = await a_mute_client(gateway.port)
+        pings = bytes([0x89, 0x80 | 125]) + bytes(4 + 125)
+        pinging = asyncio.create_task(asyncio.get_running_loop().sock_sendall(mute, pings * 40_000))
+
+        async def is_closed() -> bool:
+            # What can be written in one turn of the loop comes on top: one read of the socket.
+            assert await gateway.metric("websocket_send_queue_bytes") <= 100_000 + 262_144
+            return await closes(gateway, 4008) == 1
+
+        await until(is_closed)
+        await asyncio.wait_for(asyncio.gather(pinging, return_exceptions=True), PATIENCE_S)
+        mute.close()
+
+
+async def test_pongs_that_nobody_reads_show_in_the_gauge() -> None:
+    async with a_gateway() as gateway:
+        mute = await a_mute_client(gateway.port)
+        await asyncio.get_running_loop().sock_sendall(mute, (bytes([0x89, 0x80 | 125]) + bytes(4 + 125)) * 4000)
+
+        async def shows() -> bool:
+            return await gateway.metric("websocket_send_queue_bytes") > 200_000
+
+        await until(shows)
+        mute.close()
+
+
+async def test_a_handshake_whose_peer_is_gone_is_not_counted_as_accepted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    handle_connect = GatewayProtocol.handle_connect
+
+    def reset_at_once(link: GatewayProtocol, event: Request) -> None:
+        handle_connect(link, event)
+        link.transport.abort()
+
+    async with a_gateway() as gateway:
+        monkeypatch.setattr(GatewayProtocol, "handle_connect", reset_at_once)
+        with pytest.raises((InvalidMessage, ConnectionError)):
+            await gateway.connect()
+        monkeypatch.undo()
+        handshakes = "websocket_handshake_duration_seconds_count"
+        assert await gateway.metric(f'{handshakes}{{outcome="abandoned"}}') == 1
+        assert await gateway.metric(f'{handshakes}{{outcome="accepted"}}') == 0
+        assert await closes(gateway, 1006) == 0
+        assert await connections(gateway, "active") == 0
+    assert loud(caplog) == []
+
+
+async def test_refusals_and_bad_text_leave_no_trace_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with a_gateway() as gateway:
+        with pytest.raises(InvalidStatus):
+            await gateway.connect(origin="https://evil.example")
+        async with gateway.connect() as client:
+            await greet(client)
+            await client.send(b"\xff", text=True)
+            with pytest.raises(ConnectionClosed) as caught:
+                await hear(client)
+            assert caught.value.rcvd is not None
+            assert caught.value.rcvd.code == 1007
+        assert await closes(gateway, 1007) == 1
+    assert loud(caplog) == []

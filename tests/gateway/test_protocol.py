@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.frames import Frame, Opcode
 
+from gateway.http_protocol import HttpProtocol
 from gateway.protocol import GatewayProtocol, text_frame
 from gateway.server import listen
 from gateway.settings import Listen
@@ -192,3 +197,65 @@ async def test_a_peer_that_reads_again_is_told_to_the_owner_of_the_link() -> Non
         while not resumed.is_set():
             await asyncio.wait_for(asyncio.get_running_loop().sock_recv(peer, 1 << 20), PATIENCE_S)
         peer.close()
+
+
+async def test_a_request_that_only_the_websocket_library_refuses_is_answered(caplog: pytest.LogCaptureFixture) -> None:
+    """200 headers are fine for HTTP, and too many for `websockets`: uvicorn leaves such a peer without an answer."""
+
+    async def endpoint(link: GatewayProtocol, receive: Any, send: Any) -> None:
+        raise AssertionError("no such request reaches the application")
+
+    async with an_endpoint(endpoint) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        headers = "".join(f"X-{n}: x\r\n" for n in range(200))
+        request = f"GET /ws HTTP/1.1\r\nHost: g\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{headers}\r\n"
+        writer.write(request.encode())
+        assert (await asyncio.wait_for(reader.read(), PATIENCE_S)).startswith(b"HTTP/1.1 431 ")
+        writer.close()
+        await writer.wait_closed()
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_an_accept_that_cannot_reach_the_peer_raises(caplog: pytest.LogCaptureFixture) -> None:
+    raised: asyncio.Queue[bool] = asyncio.Queue()
+
+    async def endpoint(link: GatewayProtocol, receive: Any, send: Any) -> None:
+        link.transport.close()
+        try:
+            await send({"type": "websocket.accept"})
+        except OSError:
+            raised.put_nowait(True)
+
+    async with an_endpoint(endpoint) as port:
+        with pytest.raises((InvalidMessage, ConnectionError)):
+            await connect_to(port)
+        assert await asyncio.wait_for(raised.get(), PATIENCE_S)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+RELIED_ON = {
+    WebSocketsSansIOProtocol: (
+        "client close_sent close_timer conn connections curr_msg_data_type data_received disconnected frames "
+        "handle_connect handle_ping handshake_complete handshake_initiated loop queue read_paused resume_writing "
+        "run_asgi send send_receive_event_to_app shutdown transport writable"
+    ),
+    H11Protocol: (
+        "client connections cycle handle_websocket_upgrade limit_concurrency loop on_response_complete transport"
+    ),
+}
+"""What the gateway's protocols take from uvicorn's, which promises none of it."""
+
+
+@pytest.mark.parametrize("base", RELIED_ON, ids=lambda base: base.__name__)
+async def test_uvicorn_still_has_what_is_relied_on(base: type[WebSocketsSansIOProtocol | H11Protocol]) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("nothing is served here")
+
+    config = uvicorn.Config(app, ws=GatewayProtocol, http=HttpProtocol, interface="asgi3", log_config=None)
+    config.load()
+    fresh = base(config=config, server_state=ServerState(), app_state={})
+    missing = [name for name in RELIED_ON[base].split() if not hasattr(fresh, name)]
+    assert not missing, (
+        f"{base.__name__} of uvicorn {uvicorn.__version__} has no {', '.join(missing)} any more; "
+        "stay below that version, or adapt gateway.protocol and gateway.http_protocol"
+    )

@@ -47,4 +47,4 @@ def test_every_arm_and_trace_has_a_row() -> None:
     traces = json.loads((RESULTS / "public_traces.json").read_text())["traces"]
     assert tables["forecasts"].count("\n") == len(traces) + 3
     assert tables["replays"].count("\n") == 2 * len(traces) + 2
-    assert tables["demo"].count("\n") == 4 * 3 + 2
+    assert tables["demo"].count("\n") == 6 * 3 + 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -13,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foresail.cli import main
+from foresail import STARTED_S
+from foresail.cli import main, parser
+from foresail.commands.demo import _prepare
 from tests.helpers.builders import MINUTE
 from tests.helpers.histories import a_series, write_history
 from tests.helpers.processes import alive, children_of, foresail, until
@@ -45,7 +48,7 @@ def test_a_trace_is_played_to_its_report(trace: Path) -> None:
         said, complaints = process.communicate()
     assert process.returncode == 0, complaints
     result = json.loads(told.read_text())
-    assert list(result["arms"]) == ["foresail_live", "foresail", "hpa", "perfect"]
+    assert list(result["arms"]) == ["foresail_live", "foresail", "hpa", "hpa_same_cost", "offset_rule", "perfect"]
     assert all(set(figures) == FIGURES for figures in result["arms"].values())
     assert result["scale"]["most_clients"] == 40
     assert result["scale"]["minutes"] == 60.0
@@ -105,8 +108,24 @@ def test_a_second_signal_during_the_start_changes_nothing(tmp_path: Path) -> Non
         _, complaints = process.communicate()
         assert process.returncode == 130, complaints
         until(lambda: not alive(seen), 10)
-    assert complaints == "stopped; every process and client is closed\n"
+    assert complaints == "stopping...\nstopped; every process and client is closed\n"
     assert seen
+
+
+def test_a_second_signal_ends_pods_that_do_not_answer_the_first(tmp_path: Path) -> None:
+    with an_evening(tmp_path) as process:
+        until(lambda: decisions(tmp_path) >= 2 or process.poll() is not None)
+        pods = children_of(process.pid)
+        for pod in pods:
+            os.kill(pod, signal.SIGSTOP)
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        assert "stopping...\n" in iter(process.stderr.readline, "")
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=10)  # a drain alone would take longer
+        assert (process.returncode, complaints) == (130, "stopped; every process and client is closed\n")
+        assert len(pods) >= 5
+        assert not alive(pods)
 
 
 def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *options: str | Path) -> str:
@@ -149,12 +168,12 @@ def test_a_call_that_cannot_be_followed_is_refused(
     assert problem in refusal(capsys, tmp_path, "--headless", *options)
 
 
-@pytest.mark.parametrize("clients", ["19", "2001", "-3"])
+@pytest.mark.parametrize("clients", ["19", "561", "2000", "-3"])
 def test_a_number_of_clients_that_does_not_fit_is_refused(
     clients: str, trace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = refusal(capsys, trace.parent, "--headless", "--trace", trace, f"--clients={clients}")
-    assert f"--clients {clients}; expected 20 to 2000" in said
+    assert f"--clients {clients}; expected 20 to 560: the workload has at most 40 pods for 20 clients each" in said
 
 
 def test_a_damaged_trace_is_refused(trace: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -178,6 +197,27 @@ def test_a_folder_that_cannot_be_used_is_refused(tmp_path: Path, capsys: pytest.
     (tmp_path / "file").write_text("")
     said = refusal(capsys, tmp_path, "--headless", "--out", tmp_path / "file" / "run")
     assert "name another folder with --out" in said
+
+
+@pytest.mark.parametrize("name", ["fresh/demo/out.json", "fresh/out.json"])
+def test_a_result_in_a_folder_that_the_run_makes_is_allowed(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "fresh" / "demo"
+    options = parser().parse_args(
+        ["demo", "--headless", "--minutes", "4", "--out", str(folder), "--json", str(tmp_path / name)]
+    )
+    played = _prepare(options)
+    assert played.ledger.parent == folder
+    assert options.json.parent.is_dir()
+    assert played.started_s == STARTED_S
+
+
+@pytest.mark.parametrize("name", ["fresh/demo", "fresh"])
+def test_a_result_in_place_of_a_folder_that_the_run_makes_is_refused(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "fresh" / "demo"
+    said = refusal(capsys, tmp_path, "--headless", "--out", folder, "--json", tmp_path / name)
+    assert f"is a folder of --out {folder}; name a file" in said
 
 
 @pytest.mark.parametrize(("name", "problem"), [("no/out.json", "its folder does not exist"), ("run", "is a folder")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -85,6 +86,18 @@ def refusal(capsys: pytest.CaptureFixture[str], history: Path, *options: str) ->
     assert said.out == ""
     assert said.err.count("\n") == 1
     return said.err
+
+
+def test_what_is_not_installed_is_named(
+    history: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [n for n in sys.modules if n.partition(".")[0] == "websockets"] + ["foresail.demo.crowd"]:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.delattr("foresail.demo.crowd", raising=False)
+    monkeypatch.setitem(sys.modules, "websockets", None)
+    said = refusal(capsys, history, "--url", "ws://127.0.0.1:1/ws")
+    assert said.startswith("foresail load: load needs websockets")
+    assert said.endswith("; install foresail[gateway]\n")
 
 
 def test_a_gateway_that_is_not_there_is_named(history: Path, capsys: pytest.CaptureFixture[str]) -> None:

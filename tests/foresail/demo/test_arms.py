@@ -7,7 +7,7 @@ from controller.simulation.replay import hpa_for, replay
 from controller.simulation.score import score
 from controller.simulation.world import WorldSettings
 from forecaster.series import Series
-from foresail.demo.arms import FORESAIL, HPA, PERFECT, replays, scored_within
+from foresail.demo.arms import FORESAIL, HPA, HPA_SAME_COST, OFFSET_RULE, PERFECT, replays, scored_within
 from foresail.demo.history import Recorder
 from foresail.demo.scenario import Scenario, Segment
 from tests.helpers.builders import at
@@ -30,7 +30,7 @@ RUNS = replays(SCENARIO.load, grown(SCENARIO), SCENARIO.policy, SETTINGS, LastSl
 
 
 def test_the_arms_play_the_same_load_whole() -> None:
-    assert set(RUNS) == {FORESAIL, HPA, PERFECT}
+    assert list(RUNS) == [FORESAIL, HPA, HPA_SAME_COST, OFFSET_RULE, PERFECT]
     assert all(run.load is SCENARIO.load and len(run.records) == len(SCENARIO.load) for run in RUNS.values())
 
 
@@ -41,6 +41,11 @@ def test_the_hpa_is_a_bare_replay_that_no_forecast_reaches() -> None:
     assert score(RUNS[HPA]) == score(bare)
     assert all(record.decision.wanted is None for record in RUNS[HPA].records)
     assert all(record.desired == record.hpa_alone for record in RUNS[HPA].records)
+
+
+def test_the_hpa_of_the_same_cost_costs_no_less_than_foresail() -> None:
+    assert score(RUNS[HPA_SAME_COST]).pod_minutes >= score(RUNS[FORESAIL]).pod_minutes
+    assert all(record.decision.wanted is None for record in RUNS[HPA_SAME_COST].records)
 
 
 def test_who_knows_the_future_is_short_for_less_time_than_who_waits() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from itertools import pairwise
 
@@ -51,6 +52,12 @@ def begins(work_s: list[float]) -> tuple[list[float], Clock]:
         times = asyncio.run(play())
         assert clock.elapsed_s == pytest.approx(7.0 + times[-1] - times[0] + work_s[-1])
     return [t - times[0] for t in times], clock
+
+
+def test_the_time_that_passed_counts_from_the_start_that_is_given() -> None:
+    started_s = time.monotonic() - 1000.0
+    assert Clock(TICK, SPEED, started_s).elapsed_s >= 1000.0
+    assert Clock(TICK, SPEED).elapsed_s < 1000.0
 
 
 def test_ticks_that_are_in_time_begin_when_they_are_due() -> None:

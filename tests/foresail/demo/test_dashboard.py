@@ -16,7 +16,12 @@ from tests.helpers.demos import a_moment
 from tests.helpers.processes import alive, children_of, free_port, until
 
 
-def test_it_serves_while_the_block_runs_although_there_is_no_ledger_yet(tmp_path: Path) -> None:
+def test_it_serves_while_the_block_runs_although_there_is_no_ledger_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dashboard.py").write_text("")  # somebody's own, where the command is given
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     port, before = free_port(), children_of(os.getpid())
 
     def answers() -> bool:

@@ -16,6 +16,7 @@ from controller.adapters.ledger import read_ledger, verify_ledger
 from controller.simulation.score import score
 from controller.simulation.world import WorldSettings
 from foresail.demo.arms import FORESAIL, replays
+from foresail.demo.clock import Clock
 from foresail.demo.crowd import Crowd
 from foresail.demo.errors import ClientFailed, DemoError, PodFailed
 from foresail.demo.live import Live, LiveResult, Moment
@@ -38,6 +39,10 @@ class Evening:
     ledger: Path
 
 
+def a_live(scenario: Scenario, ledger: Path) -> Live:
+    return Live(scenario, LastSlope(), SETTINGS, Clock(scenario.load.tick, 240.0), ledger)
+
+
 @pytest.fixture(scope="module")
 def evening(tmp_path_factory: pytest.TempPathFactory) -> Evening:
     scenario, ledger = a_scenario(RISE_AND_FALL), tmp_path_factory.mktemp("run") / "ledger.jsonl"
@@ -48,7 +53,7 @@ def evening(tmp_path_factory: pytest.TempPathFactory) -> Evening:
         moments.append(moment)
         pids.update(children_of(os.getpid()) if len(moments) % 10 == 1 else ())
 
-    result = asyncio.run(Live(scenario, LastSlope(), SETTINGS, 240.0, ledger).run(on_tick))
+    result = asyncio.run(a_live(scenario, ledger).run(on_tick))
     return Evening(scenario, result, moments, pids, ledger)
 
 
@@ -120,7 +125,7 @@ def test_the_ledger_gives_every_decision_again(evening: Evening) -> None:
     assert last["ready"] == evening.moments[-1].ready
 
 
-def test_the_first_forecast_counts_from_the_start_of_the_first_process(evening: Evening) -> None:
+def test_the_first_forecast_counts_from_the_clocks_start(evening: Evening) -> None:
     assert evening.result.first_forecast_s is not None
     assert evening.result.first_forecast_s > 0.3  # a Python process is not up before that
     assert 0 < evening.result.clock_speed <= 240.0 + 1e-6
@@ -135,7 +140,7 @@ def play(tmp_path: Path, disturb: object) -> None:
     """A run in which `disturb(moment)` is called after every tick; checks that nothing of it is left."""
     assert callable(disturb)
     before = children_of(os.getpid())
-    live = Live(a_scenario([30.0] * 10), LastSlope(), SETTINGS, 240.0, tmp_path / "ledger.jsonl")
+    live = a_live(a_scenario([30.0] * 10), tmp_path / "ledger.jsonl")
     try:
         asyncio.run(live.run(disturb))
     finally:
@@ -176,7 +181,7 @@ def test_an_interruption_while_everything_is_being_closed_waits_for_that(
     monkeypatch.setattr(Crowd, "leave", told)
 
     async def interrupted() -> None:
-        live = Live(a_scenario([30.0]), LastSlope(), SETTINGS, 240.0, tmp_path / "ledger.jsonl")
+        live = a_live(a_scenario([30.0]), tmp_path / "ledger.jsonl")
         running = asyncio.create_task(live.run(lambda moment: None))
         await leaving.wait()
         running.cancel()
@@ -190,7 +195,7 @@ def test_an_interruption_while_everything_is_being_closed_waits_for_that(
 def test_a_history_without_its_last_bin_is_played_all_the_same(tmp_path: Path) -> None:
     scenario = a_scenario([30.0])
     holed = tuple(replace(s, values=np.append(s.values[:-1], np.nan)) for s in scenario.history)
-    live = Live(replace(scenario, history=holed), LastSlope(), SETTINGS, 240.0, tmp_path / "ledger.jsonl")
+    live = a_live(replace(scenario, history=holed), tmp_path / "ledger.jsonl")
     result = asyncio.run(live.run(lambda moment: None))
     assert len(result.run.records) == 4
     readings = read_ledger(tmp_path / "ledger.jsonl").entries[0].observed.readings

@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from itertools import chain
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,6 +20,7 @@ from foresail.demo import pods as module
 from foresail.demo.crowd import Crowd
 from foresail.demo.errors import PodFailed
 from foresail.demo.pods import Pods
+from gateway.settings import read_settings
 from tests.helpers.builders import at
 from tests.helpers.processes import alive, children_of
 
@@ -128,6 +131,37 @@ async def test_a_process_that_does_not_start_is_an_error_in_its_own_words() -> N
         await pods.start(1, at())
         with pytest.raises(PodFailed, match=r"ended with 2: .*FORESAIL_GATEWAY_MAX_CONNECTIONS is '0'"):
             await pods.become_ready(at())
+
+
+async def test_a_process_that_says_much_is_not_stopped_by_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    chatty = tmp_path / "chatty.py"
+    chatty.write_text("import sys\nsys.stderr.write('again\\n' * 1_000_000 + 'enough\\n')\nsys.exit(3)\n")
+    monkeypatch.setattr(module, "COMMAND", (sys.executable, str(chatty)))
+    monkeypatch.setattr(module, "_READY_WITHIN_S", 20.0)
+    async with some_pods() as pods:
+        await pods.start(1, at())
+        with pytest.raises(PodFailed, match="ended with 3: enough"):
+            await pods.become_ready(at())
+
+
+def test_pods_wait_for_clients_that_are_stopped_for_a_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORESAIL_GATEWAY_CLOSE_AFTER_S", "50")
+    heartbeat = read_settings(Pods(POD_START, 30, 0.05)._environ).heartbeat
+    night_s = 12 * 3600
+    assert heartbeat.close_after_s > heartbeat.inactive_after_s > night_s
+
+
+async def test_killed_pods_are_gone_at_once_the_draining_and_the_stopped_among_them() -> None:
+    async with some_pods() as pods:
+        await pods.start(2, at())
+        await pods.become_ready(at())
+        processes = [pod.process for pod in pods.ready]
+        for process in processes:
+            process.send_signal(signal.SIGSTOP)
+        await pods.scale(1, at())
+        pods.kill()
+        await pods.close()
+        assert [process.returncode for process in processes] == [-signal.SIGKILL] * 2
 
 
 async def test_a_port_that_somebody_took_is_tried_again_on_another(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -10,15 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.simulation.load import TICK
+from controller.simulation.replay import first_replicas, hpa_for
 from forecaster.series import DAY, FloatArray, Series
 from foresail.demo.scenario import (
+    BOUNDS,
+    CHATTER,
     CLIENTS,
     CONNECTIONS,
+    FEWEST_CLIENTS,
     HISTORY,
     MESSAGES,
+    MOST_CLIENTS,
     Scenario,
     from_trace,
     made_up,
+    policy,
 )
 from foresail.errors import UsageError
 from tests.helpers.builders import MINUTE
@@ -94,7 +101,7 @@ def test_a_run_that_is_too_short_or_too_long_is_refused(length: timedelta) -> No
 
 
 @settings(max_examples=20)
-@given(clients=st.integers(20, 2000), hours=st.integers(1, 12), seed=st.integers(0, 100))
+@given(clients=st.integers(FEWEST_CLIENTS, MOST_CLIENTS), hours=st.integers(1, 12), seed=st.integers(0, 100))
 def test_a_trace_is_scaled_to_the_clients_at_its_highest(clients: int, hours: int, seed: int) -> None:
     length = timedelta(hours=hours)
     scenario = from_trace(a_series(a_trace(seed=seed), 5 * MINUTE), clients, length, POD_START, seed)
@@ -159,3 +166,11 @@ def test_the_messages_follow_the_clients() -> None:
     each = scenario.load.signals[MESSAGES] / scenario.load.signals[CONNECTIONS]
     assert each.mean() == pytest.approx(1 / 30, rel=0.2)
     assert each.min() > 0
+
+
+def test_the_most_clients_are_those_for_which_the_hpa_needs_every_pod_and_no_more() -> None:
+    unbounded = replace(hpa_for(policy(POD_START)), max_replicas=1000)
+    needs = [
+        first_replicas(unbounded, {CONNECTIONS: c, MESSAGES: c * CHATTER}) for c in (MOST_CLIENTS, MOST_CLIENTS + 1)
+    ]
+    assert needs == [BOUNDS.max_replicas, BOUNDS.max_replicas + 1]

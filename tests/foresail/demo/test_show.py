@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.helpers.demos import POD_START, a_scenario
 from tests.helpers.processes import children_of
 from tests.helpers.worlds import LastSlope
 
+BEFORE_S = 1000.0
+"""How long ago the command began."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -39,20 +42,25 @@ class Interrupting(LastSlope):
 
 def played(tmp_path: Path, forecaster: LastSlope, minutes: int) -> Played:
     return Played(
-        a_scenario([30.0] * minutes), forecaster, WorldSettings(pod_start=POD_START), 480.0, tmp_path / LEDGER
-    )
+        a_scenario([30.0] * minutes), forecaster, WorldSettings(pod_start=POD_START), 480.0, tmp_path / LEDGER,
+        time.monotonic() - BEFORE_S,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("footer", [None, "stop: Ctrl-C"])
 def test_a_run_ends_with_a_report(tmp_path: Path, footer: str | None) -> None:
     report = show(played(tmp_path, LastSlope(), 3), footer, lambda moment: None)
-    assert set(report.arms()) == {"foresail_live", "foresail", "hpa", "perfect"}
+    assert set(report.arms()) == {"foresail_live", "foresail", "hpa", "hpa_same_cost", "offset_rule", "perfect"}
     assert report.model == "last-slope"
+    assert report.live.first_forecast_s is not None
+    assert report.live.first_forecast_s > BEFORE_S
     assert verify_ledger(tmp_path / LEDGER) == 12
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_a_signal_stops_the_run_leaves_no_process_and_is_heard_again(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_stops_the_run_leaves_no_process_and_is_heard_again(
+    tmp_path: Path, number: signal.Signals, capsys: pytest.CaptureFixture[str]
+) -> None:
     before, handlers = children_of(os.getpid()), [signal.getsignal(each) for each in SIGNALS]
     forecaster = Interrupting(number)
     with pytest.raises(Stopped) as stopped:
@@ -62,6 +70,10 @@ def test_a_signal_stops_the_run_leaves_no_process_and_is_heard_again(tmp_path: P
     assert children_of(os.getpid()) <= before
     assert [signal.getsignal(each) for each in SIGNALS] == handlers
     assert verify_ledger(tmp_path / LEDGER) > 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.endswith("\nstopping...\n")
+    assert said.err.count("stopping...") == 1
 
 
 def test_the_folder_is_made_and_the_last_run_removed(tmp_path: Path) -> None:

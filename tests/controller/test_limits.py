@@ -8,9 +8,9 @@ from math import inf, nan
 
 import pytest
 
-from controller.adapters.limits import entry_problem, policy_problem
 from controller.decision.plan import first_memory, plan
 from controller.domain import Bounds, Decision, Memory, Observed, Policy, RampDown, Reading, SpentHour, Wish
+from controller.limits import entry_problem, policy_problem
 from forecaster.forecast import Forecast
 from tests.helpers.builders import CONNECTIONS, a_forecast, a_policy, an_observation, at
 

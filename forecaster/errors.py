@@ -2,6 +2,9 @@
 
 * ForecasterError
     * BadHistory         a history file or series that must not be guessed at
+    * BadSource          an address, token or certificate of a history server that cannot be used
+    * QueryRefused       a history server understood a query and says no
+    * SourceUnavailable  a history server that cannot be reached, or is too busy; later it may answer
     * BadArtefact        a model folder that is missing, damaged or of another format
     * NoForecast         a forecaster has nothing to go on
 """
@@ -13,6 +16,18 @@ class ForecasterError(Exception):
 
 class BadHistory(ForecasterError):
     """A history that cannot be read without guessing: says where, what was found and what to do."""
+
+
+class BadSource(ForecasterError):
+    """What leads to a history server is wrong: an address, a header, a token or certificate file."""
+
+
+class QueryRefused(ForecasterError):
+    """A history server refused a query, and would refuse it again; the text has its own words."""
+
+
+class SourceUnavailable(ForecasterError):
+    """A history server gave no whole answer however often it was asked; the same question may be answered later."""
 
 
 class BadArtefact(ForecasterError):

@@ -20,7 +20,17 @@ ROOT = Path(__file__).resolve().parent.parent
 PROJECT = read_project(ROOT)
 HEAVY = {"torch", "onnx", "onnxscript", "streamlit", "pandas", "pyarrow", "matplotlib"}
 TOUCHES_THE_WORLD = {
-    "forecaster": {"artefact", "build", "export", "history", "network", "predict", "train"},
+    "forecaster": {
+        "artefact",
+        "build",
+        "export",
+        "history",
+        "http_session",
+        "network",
+        "predict",
+        "prometheus",
+        "train",
+    },
     "gateway": {"app", "http_protocol", "hub", "metrics", "open_files", "protocol", "server", "settings"},
     "controller": {"adapters", "metrics", "policy"},
 }

@@ -1,28 +1,57 @@
-"""`foresail backtest FILE`: rolling-origin scores of a model against the baselines, on the last part of a history."""
+"""`foresail backtest FILE...`: rolling-origin scores of models against the baselines, on the last part of histories."""
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from forecaster.baselines import BASELINES
-from forecaster.evaluate import Score, origins_from, score
-from forecaster.forecast import HORIZON, Ask, Forecasts
-from forecaster.history import load_history
-from forecaster.series import Series
-from foresail.commands.forecast import add_kind_option, forecaster_of, kind_of
+from forecaster.evaluate import REGIMES, STEPS, MeanScore, Score, Yardstick, mean_score, origins_from, score_against
+from forecaster.forecast import HORIZON, Ask, Forecaster, Forecasts, Window
+from forecaster.series import IntArray, Series
+from foresail.commands.forecast import forecaster_of
+from foresail.commands.history_options import add_kind_option, add_prometheus_options, read_histories
 from foresail.errors import UsageError
-from foresail.output import check_place, emit_json, number, out, progress, table, whole_file
+from foresail.output import check_picture, check_place, emit_json, number, out, progress, table, whole_file
+from foresail.plots.backtest import draw_backtest
 
 _EXAMPLES = """examples:
   foresail backtest history.csv
   foresail backtest history.csv.gz --from 0.8 --every 7 --model base --model last-value
-  foresail backtest history.csv --forecasts-out forecasts.csv.gz
-below 1 is better than persistence (the last value with the spread of past increments)."""
+  foresail backtest history.csv --forecasts-out forecasts.csv.gz --png backtest.png
+  foresail backtest chat.csv shop.csv news.csv --class schedule --class daily --class daily --json scores.json
+below 1 is better than persistence: the last value with the spread of past increments, or (tracked) with a spread that
+follows them online. With several histories, the last tables hold the geometric means over all and over each class."""
 _FORMATS = (".csv", ".csv.gz", ".parquet")
+_COLUMNS = ("model", "MAE", "pinball", "on up-ramps", "tracked", "on up-ramps", "0.95", "0.99", "coverage 0.95, %",
+            "on up-ramps")  # fmt: skip
+_SHARED_OUT = ("model", *(f"step {step}" for step in STEPS), *REGIMES, "peak")
+_TIMED = (1, 5, 15)
+_TIMING = ("model", *(f"lag at {step}" for step in _TIMED), *(f"longest at {step}" for step in _TIMED), "peak 0.95, %")
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """A history and where to forecast it from; `group` is the class that the user put it in."""
+
+    series: Series
+    origins: IntArray
+    group: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Backtested:
+    """One history under every arm: the scores in the order of the arms, and the forecasts of the first."""
+
+    history: History
+    scores: list[Score]
+    first: Forecasts
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,7 +61,21 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("file", type=Path, help="CSV, gzipped CSV or Parquet with columns timestamp,value")
+    p.add_argument(
+        "files",
+        type=Path,
+        nargs="*",
+        metavar="FILE",
+        help="CSV, gzipped CSV or Parquet with columns timestamp,value; or --prometheus",
+    )
+    p.add_argument(
+        "--class",
+        dest="classes",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="the class of a history, once for each and in their order: means are shown for each class too",
+    )
     p.add_argument(
         "--model",
         action="append",
@@ -53,55 +96,159 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--forecasts-out",
         type=Path,
         metavar="FILE",
-        help="write the first model's forecasts: origin,horizon,level,value as .csv, .csv.gz or .parquet",
+        help="write the first model's forecasts of one history: origin,horizon,level,value as .csv, .csv.gz, .parquet",
     )
     p.add_argument(
         "--json", type=Path, metavar="FILE", nargs="?", const=Path("-"), help="write JSON; - is standard output"
     )
+    p.add_argument(
+        "--png",
+        type=Path,
+        metavar="FILE",
+        help="draw the first model's worst and most typical day, reliability and error by step; of several "
+        "histories, each in a picture of its own, with its name appended",
+    )
+    add_prometheus_options(p)
     p.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.forecasts_out and not options.forecasts_out.name.endswith(_FORMATS):
-        raise UsageError(f"{options.forecasts_out}: forecasts are written as {', '.join(_FORMATS)}")
-    for path in (options.forecasts_out, options.json):
-        if path and str(path) != "-":
-            check_place(path)
-    series = load_history(options.file, kind_of(options))
-    origins = origins_from(series, options.share, options.every)
+    _check(options)
+    histories = _histories(options)
+    pictures = _pictures(options.png, histories) if options.png else []
     forecasters = [forecaster_of(name) for name in options.model or ["base", *BASELINES]]
-    scores: list[Score] = []
-    first: Forecasts | None = None
+    done: list[Backtested] = []
     with progress() as bar:
-        task = bar.add_task(f"{series.name}: {len(origins)} origins", total=len(forecasters))
-        for forecaster in forecasters:
-            forecasts = forecaster.forecast([Ask(series, origins)])[0]
-            first = first or forecasts
-            scores.append(score(series, forecasts, options.share))
-            bar.advance(task)
-    if first is not None and options.forecasts_out:
-        write_forecasts(series, first, options.forecasts_out)
+        task = bar.add_task("", total=len(histories) * len(forecasters))
+        for history in histories:
+            bar.update(task, description=f"{history.series.name}: {len(history.origins)} origins")
+            done.append(_backtest(history, options.share, forecasters, lambda: bar.advance(task)))
+    if pictures:
+        for one, picture in zip(done, pictures, strict=True):
+            draw_backtest(picture, one.history.series, one.first, one.scores)
+    if options.forecasts_out:
+        write_forecasts(done[0].history.series, done[0].first, options.forecasts_out)
     if options.json:
-        emit_json([s.to_dict() for s in scores], options.json)
+        emit_json(_as_rows(done), options.json)
     if not options.json or str(options.json) != "-":
-        _print(series, scores)
+        _print(done)
     return 0
 
 
-def _print(series: Series, scores: list[Score]) -> None:
-    rows = [
-        [
-            s.model,
-            number(s.mae),
-            number(s.pinball),
-            number(s.ramp),
-            number(s.by_level["0.95"]),
-            number(100 * s.coverage["0.95"], 1),
-        ]
-        for s in scores
+def _check(options: argparse.Namespace) -> None:
+    """Raises UsageError for what would fail only after the long work."""
+    count = len(options.files) or len(options.query)
+    if options.forecasts_out:
+        if not options.forecasts_out.name.endswith(_FORMATS):
+            raise UsageError(f"{options.forecasts_out}: forecasts are written as {', '.join(_FORMATS)}")
+        if count > 1:
+            raise UsageError(f"--forecasts-out with {count} histories; expected one: give them one at a time")
+    if options.classes and len(options.classes) != count:
+        raise UsageError(
+            f"{len(options.classes)} x --class for {count} histories; expected one for each: repeat it in their order"
+        )
+    for path in (options.forecasts_out, options.json):
+        if path and str(path) != "-":
+            check_place(path)
+    if options.png:
+        check_picture(options.png)
+
+
+def _histories(options: argparse.Namespace) -> list[History]:
+    read = read_histories(options, options.files)
+    return [
+        History(series, origins_from(series, options.share, options.every), group)
+        for series, group in zip(read, options.classes or [None] * len(read), strict=True)
     ]
-    title = f"{series.name}: {scores[0].origins} origins, {scores[0].targets} targets, ratios to persistence"
-    out.print(table(title, ["model", "MAE", "pinball", "on up-ramps", "pinball 0.95", "coverage 0.95, %"], rows))
+
+
+def _pictures(png: Path, histories: Sequence[History]) -> list[Path]:
+    """One place for each history: `png` itself, or with the history's name appended where there are several."""
+    if len(histories) == 1:
+        return [png]
+    names = [re.sub(r"[^\w.-]+", "_", history.series.name) for history in histories]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"--png: {twice[0]} is the name of two histories; rename one, or draw them one at a time")
+    return [png.with_name(f"{png.stem}-{name}{png.suffix}") for name in names]
+
+
+def _backtest(
+    history: History, share: float, forecasters: Sequence[Forecaster], on_arm: Callable[[], None]
+) -> Backtested:
+    yard = Yardstick.of(history.series, history.origins, share, Window())
+    made: list[Forecasts] = []
+    for forecaster in forecasters:
+        made += forecaster.forecast([Ask(history.series, history.origins)])
+        on_arm()
+    return Backtested(history, [score_against(yard, forecasts) for forecasts in made], made[0])
+
+
+def means(done: Sequence[Backtested]) -> dict[str | None, list[MeanScore]]:
+    """The mean of each arm over each class, in the order of their first appearance, and under None over all."""
+    groups: dict[str | None, list[Backtested]] = {}
+    for one in done:
+        if one.history.group is not None:
+            groups.setdefault(one.history.group, []).append(one)
+    groups[None] = list(done)
+    return {
+        name: [mean_score(scores) for scores in zip(*(one.scores for one in group), strict=True)]
+        for name, group in groups.items()
+    }
+
+
+def _as_rows(done: Sequence[Backtested]) -> list[dict[str, object]]:
+    """One row per history and arm, then those of the means where there are several histories."""
+    rows = [{**score.to_dict(), "class": one.history.group} for one in done for score in one.scores]
+    if len(done) > 1:
+        models = [score.model for score in done[0].scores]
+        rows += [
+            {"series": "geometric mean", "class": group, "model": model, **mean.to_dict()}
+            for group, of_arms in means(done).items()
+            for model, mean in zip(models, of_arms, strict=True)
+        ]
+    return rows
+
+
+def _print(done: Sequence[Backtested]) -> None:
+    for one in done:
+        name, made = one.history.series.name, one.scores[0]
+        title = f"{name}: {made.origins} origins, {made.targets} targets, ratios to persistence"
+        out.print(table(title, _COLUMNS, [_row(score.model, score) for score in one.scores]))
+    if len(done) > 1:
+        _print_means(done)
+        return
+    title = "pinball by step and by regime, ratios to tracked persistence"
+    out.print(table(title, _SHARED_OUT, [_shared_out(score) for score in done[0].scores]))
+    title = "peak-timing lag in steps; longest run of misses of 0.95 in origins (of as many, by chance); peak"
+    out.print(table(title, _TIMING, [_timing(score) for score in done[0].scores]))
+
+
+def _print_means(done: Sequence[Backtested]) -> None:
+    models = [score.model for score in done[0].scores]
+    for group, of_arms in means(done).items():
+        title = f"geometric mean, {f'class {group}' if group else 'all'}: {of_arms[0].of} of {len(done)} histories"
+        rows = [_row(model, mean) for model, mean in zip(models, of_arms, strict=True)]
+        out.print(table(title, _COLUMNS, rows))
+
+
+def _row(name: str, made: Score | MeanScore) -> list[str]:
+    ratios = [made.mae, made.pinball, made.ramp, made.adaptive.pinball, made.adaptive.ramp]
+    upper = [made.adaptive.by_level["0.95"], made.adaptive.by_level["0.99"]]
+    shares = [made.coverage["0.95"], made.coverage_ramp["0.95"]]
+    return [name, *(number(x) for x in ratios + upper), *(number(100 * x, 1) for x in shares)]
+
+
+def _shared_out(made: Score) -> list[str]:
+    steps = [step.adaptive for step in made.by_step.values()]
+    regimes = [regime.adaptive for regime in made.by_regime.values()]
+    return [made.model, *(number(x) for x in (*steps, *regimes, made.peak.adaptive))]
+
+
+def _timing(made: Score) -> list[str]:
+    steps = [made.by_step[str(step)] for step in _TIMED]
+    runs = [f"{number(x.misses.longest, 0)} ({number(x.misses.longest_independent, 1)})" for x in steps]
+    covered = number(100 * made.peak.coverage["0.95"], 1)
+    return [made.model, *(number(x.lag, 0) for x in steps), *runs, covered]
 
 
 def write_forecasts(series: Series, forecasts: Forecasts, path: Path) -> None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from forecaster.baselines import BASELINES
 from forecaster.forecast import HORIZON, Ask, Forecast, Forecaster, Window
-from forecaster.history import load_history
-from forecaster.series import Kind, Series
+from forecaster.series import Series
+from foresail.commands.history_options import add_history_options, read_history
 from foresail.errors import UsageError
 from foresail.models import find_model
 from foresail.output import check_place, emit_json, figure, number, out, table
@@ -22,21 +22,21 @@ _EXAMPLES = """examples:
   foresail forecast history.csv
   foresail forecast history.csv.gz --at 2026-11-20T19:45:00Z --png next.png
   foresail forecast connections.parquet --kind stock --json -
-  foresail forecast history.csv --model last-value"""
+  foresail forecast history.csv --model last-value
+  foresail forecast --prometheus http://prometheus:9090 --query 'sum(rate(messages_total[5m]))'"""
 _SHOWN = (0.05, 0.5, 0.9, 0.95, 0.99)
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = commands.add_parser(
         "forecast",
-        help="a history file -> quantiles of the next 15 steps",
+        help="a history -> quantiles of the next 15 steps",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("file", type=Path, help="CSV, gzipped CSV or Parquet with columns timestamp,value")
+    add_history_options(p)
     add_model_option(p)
-    add_kind_option(p)
-    p.add_argument("--at", metavar="TIME", help="forecast as of this moment (ISO 8601); default: the end of the file")
+    p.add_argument("--at", metavar="TIME", help="forecast as of this moment (ISO 8601); default: the history's end")
     p.add_argument("--window", metavar="FIRST:LAST", default=f"1:{HORIZON}", help="steps whose peak is asked for")
     p.add_argument(
         "--json", type=Path, metavar="FILE", nargs="?", const=Path("-"), help="write JSON; - is standard output"
@@ -54,19 +54,6 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_kind_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--kind",
-        choices=["stock", "flow"],
-        default="flow",
-        help="stock: a level, like connections; flow: events per unit of time (default)",
-    )
-
-
-def kind_of(options: argparse.Namespace) -> Kind:
-    return Kind.STOCK if options.kind == "stock" else Kind.FLOW
-
-
 def forecaster_of(name: str) -> Forecaster:
     """A baseline by its name, else the model at that place."""
     if name in BASELINES:
@@ -80,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     for path in (options.png, options.json):
         if path and str(path) != "-":
             check_place(path)
-    series = load_history(options.file, kind_of(options))
+    series = read_history(options)
     window = parse_window(options.window)
     origin = _origin(series, options.at)
     forecast = forecaster_of(options.model).forecast([Ask(series, np.array([origin]), window)])[0].at(0, series)
@@ -114,7 +101,7 @@ def _origin(series: Series, at: str | None) -> int:
     origin = series.index(moment) - 1
     if not 0 <= origin < len(series):
         raise UsageError(
-            f"--at {at} lies outside the file, which is known from {series.time(1).isoformat()} "
+            f"--at {at} lies outside the history, which is known from {series.time(1).isoformat()} "
             f"to {series.end.isoformat()}"
         )
     return origin

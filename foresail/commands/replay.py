@@ -18,9 +18,9 @@ from controller.simulation.replay import Run, hpa_for, replay
 from controller.simulation.score import Score, overloaded, score
 from controller.simulation.world import WorldSettings
 from forecaster.forecast import HORIZON
-from forecaster.history import load_history
 from forecaster.series import Series
-from foresail.commands.forecast import add_kind_option, add_model_option, forecaster_of, kind_of
+from foresail.commands.forecast import add_model_option, forecaster_of
+from foresail.commands.history_options import add_history_options, label, read_history
 from foresail.errors import UsageError
 from foresail.output import check_picture, check_place, emit_json, figure, number, out, progress, table
 
@@ -28,6 +28,7 @@ _EXAMPLES = """examples:
   foresail replay history.csv
   foresail replay connections.csv.gz --kind stock --capacity 200 --pod-start 240 --json -
   foresail replay history.csv --policy policy.yaml --png replay.png
+  foresail replay --prometheus http://prometheus:9090 --query 'sum(connections)' --kind stock --history-days 14
 without --policy or --capacity, a pod is sized so that the largest load needs 20 of them."""
 FORESAIL, HPA, PERFECT = "foresail", "hpa", "perfect"
 _NAMES = {FORESAIL: "Foresail over the HPA", HPA: "HPA alone", PERFECT: "perfect forecast over the HPA"}
@@ -51,11 +52,10 @@ class Replayed:
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = commands.add_parser("replay", help="a trace through HPA alone and through Foresail", epilog=_EXAMPLES,
                             formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    p.add_argument("file", type=Path, help="CSV, gzipped CSV or Parquet with columns timestamp,value")
+    add_history_options(p, days=["--history-days"])
     add_model_option(p)
-    add_kind_option(p)
     p.add_argument("--policy", type=Path, metavar="FILE", help="a PredictiveAutoscaler as YAML, with one signal")
-    p.add_argument("--capacity", type=float, metavar="LOAD", help="what one pod carries, in the unit of the file")
+    p.add_argument("--capacity", type=float, metavar="LOAD", help="what one pod carries, in the history's unit")
     p.add_argument(
         "--target", type=float, default=0.7, help="share of the capacity that the HPA aims at (default: 0.7)"
     )
@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
         check_place(options.json)
     if options.png:
         check_picture(options.png)
-    series = replace(load_history(options.file, kind_of(options)), name=_SIGNAL)
+    series = replace(read_history(options), name=_SIGNAL)
     _check_reach(settings, series)
     series, policy = _policy(options, series)
     replayed = _replay(options, series, policy, settings)
@@ -135,20 +135,20 @@ def _policy(options: argparse.Namespace, series: Series) -> tuple[Series, Policy
         policy = load_policy(options.policy)
         if len(policy.signals) != 1:
             raise UsageError(
-                f"{options.policy}: has {len(policy.signals)} signals; a replay of one file takes one signal"
+                f"{options.policy}: has {len(policy.signals)} signals; a replay of one history takes one signal"
             )
         signal = policy.signals[0]
         series = replace(series, name=signal.name, kind=signal.kind)
         return series, replace(policy, mode=Mode.ACTIVE)
     known = series.values[series.known]
     if not len(known) or not known.max() > 0:
-        raise UsageError(f"{options.file}: nothing was measured, or nothing but zeros; there is nothing to scale")
+        raise UsageError(f"{label(options)}: nothing was measured, or nothing but zeros; there is nothing to scale")
     peak = float(known.max())
     capacity = peak / _PODS if options.capacity is None else options.capacity
     if not (0 < capacity < math.inf and peak / capacity <= _MOST_PODS):
         raise UsageError(
-            f"--capacity {capacity:g}; expected {peak / _MOST_PODS:g} or more, in the unit of the file, whose largest "
-            f"load is {peak:g} and may need {_MOST_PODS:,} pods at most"
+            f"--capacity {capacity:g}; expected {peak / _MOST_PODS:g} or more, in the unit of the history, whose "
+            f"largest load is {peak:g} and may need {_MOST_PODS:,} pods at most"
         )
     signals = (Signal(series.name, series.kind, capacity),)
     bounds = Bounds(1, 4 * max(_PODS, math.ceil(peak / capacity)))
@@ -179,7 +179,7 @@ def _load(options: argparse.Namespace, series: Series, settings: WorldSettings) 
     stop = min(len(series), first + max(1, round(timedelta(days=options.days) / series.step)))
     part = series.part(first, stop)
     if not part.known.any():
-        raise UsageError(f"{options.file}: nothing was measured in the part to replay; move --from")
+        raise UsageError(f"{label(options)}: nothing was measured in the part to replay; move --from")
     return load_from_series([part], TICK, settings.session, settings.seed)
 
 
@@ -189,7 +189,7 @@ def _as_dict(
     load = replayed.runs[HPA].load
     signal = replayed.policy.signals[0]
     return {
-        "file": options.file.name,
+        "file": label(options),
         "from": load.start.isoformat(),
         "minutes": len(load) * load.tick / timedelta(minutes=1),
         "unknown_minutes": float((~load.known).sum() * (load.tick / timedelta(minutes=1))),
@@ -227,7 +227,7 @@ def _print(options: argparse.Namespace, replayed: Replayed, scores: dict[str, Sc
     minutes = float(load.known.sum() * (load.tick / timedelta(minutes=1)))
     signal = replayed.policy.signals[0]
     title = (
-        f"{options.file.name}: {minutes / 1440:.1f} days from {load.start:%Y-%m-%d %H:%M} UTC, "
+        f"{label(options)}: {minutes / 1440:.1f} days from {load.start:%Y-%m-%d %H:%M} UTC, "
         f"{number(signal.capacity_per_pod)} per pod, pods ready in {options.pod_start:g} s"
     )
     out.print(table(title, COLUMNS, rows(scores, minutes)))

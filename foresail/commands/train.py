@@ -1,4 +1,4 @@
-"""`foresail train FOLDER --out MODEL`: a folder of histories -> an artefact that serves."""
+"""`foresail train FOLDER --out MODEL`: histories from a folder, from Prometheus or both -> an artefact that serves."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 
 from forecaster.history import load_history
 from forecaster.series import Series
+from foresail.commands.history_options import add_prometheus_options, from_prometheus
 from foresail.errors import UsageError
 from foresail.output import err, out, progress
 
 _EXAMPLES = """examples:
   foresail train histories/ --out models/ours
   foresail train histories/ --out models/ours --exclude 'test_*' --steps 3000 --seed 7
+  foresail train --out models/ours --days 28 --prometheus http://prometheus:9090 \\
+    --query 'connections:stock=sum(connections)' --query 'messages=sum(rate(messages_total[5m]))'
 needs torch: pip install 'foresail[train]'"""
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
@@ -22,11 +25,16 @@ _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p = commands.add_parser(
         "train",
-        help="a folder of histories -> artefact",
+        help="histories -> artefact",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    p.add_argument("folder", type=Path, help="folder of CSV, gzipped CSV or Parquet files with columns timestamp,value")
+    p.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        help="folder of CSV, gzipped CSV or Parquet files with columns timestamp,value; and/or --prometheus",
+    )
     p.add_argument(
         "--out", type=Path, required=True, metavar="MODEL", help="folder to write; replaced if it is a model"
     )
@@ -37,11 +45,14 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     p.add_argument("--steps", type=int, default=None, help="training steps (default: the shipped model's)")
     p.add_argument("--synthetic", type=int, default=240, metavar="N", help="made-up series to add (default: 240)")
     p.add_argument("--seed", type=int, default=0, help="seed of weights and draws (default: 0)")
+    add_prometheus_options(p)
     p.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    series = _histories(options.folder, options.exclude)
+    if options.folder is None and not options.prometheus and not options.query:
+        raise UsageError("no histories; name a FOLDER of them, or --prometheus URL with --query QUERY, or both")
+    series = [] if options.folder is None else _histories(options.folder, options.exclude)
     if not 0.0 < options.share < 1.0:
         raise UsageError(f"--share {options.share:g}; expected more than 0 and less than 1")
     if options.synthetic < 0 or options.seed < 0 or (options.steps is not None and options.steps < 1):
@@ -51,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
         from forecaster.train import TrainConfig
     except ImportError as error:
         raise UsageError(f"training needs {error.name}; install foresail[train]") from None
+    series += from_prometheus(options)
+    err.print(f"{len(series)} histories, {sum(len(s) for s in series):,} bins")
     config = TrainConfig(seed=options.seed)
     config = config if options.steps is None else replace(config, steps=options.steps)
     recipe = Recipe(share=options.share, synthetic=options.synthetic, train=config)
@@ -76,6 +89,4 @@ def _histories(folder: Path, exclude: list[str]) -> list[Series]:
     ]
     if not files:
         raise UsageError(f"{folder}: no file ends in {', '.join(_SUFFIXES)} (after --exclude); name another folder")
-    series = [load_history(f) for f in files]
-    err.print(f"{len(series)} histories, {sum(len(s) for s in series):,} bins")
-    return series
+    return [load_history(f) for f in files]

@@ -46,7 +46,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     assert capsys.readouterr().out == f"foresail {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["prophesy"], ["forecast"], ["forecast", "file", "--level", "2"]])
+@pytest.mark.parametrize("arguments", [[], ["prophesy"], ["train", "folder"], ["forecast", "file", "--level", "2"]])
 def test_a_wrong_call_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         cli.main(arguments)

@@ -12,8 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
-from tools.environment import Environment, SetupFailed, cache_folder, environment_name, main
+from tools.environment import (
+    BENCH,
+    PRODUCT,
+    Environment,
+    SetupFailed,
+    cache_folder,
+    environment_name,
+    main,
+    packages,
+    place_name,
+)
 from tools.requirements import ROOT
 
 PROJECT: dict[str, Any] = {"dependencies": ["numpy>=2"], "optional-dependencies": {"demo": ["rich>=13"]}}
@@ -167,7 +179,7 @@ def test_an_unknown_group_is_refused_with_those_that_exist(capsys: pytest.Captur
     with pytest.raises(SystemExit) as ended:
         main(["cellar"])
     assert ended.value.code == 2
-    assert "no group 'cellar'; there are: demo, dev, train" in capsys.readouterr().err
+    assert "no group 'cellar'; there are: demo, dev, train, bench" in capsys.readouterr().err
 
 
 def test_the_command_names_its_failure_and_ends_with_2(tmp_path: Path) -> None:
@@ -179,3 +191,52 @@ def test_the_command_names_its_failure_and_ends_with_2(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert "a-file" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_the_benchmark_has_an_environment_and_a_lock_of_its_own(clone: Path, tmp_path: Path, empty: Path) -> None:
+    with (clone / "pyproject.toml").open("a") as project:
+        project.write('[dependency-groups]\nbench = ["brick"]\n')
+    (clone / "benchmarks").mkdir()
+    (clone / "benchmarks" / "constraints.txt").write_text("brick==1.0\n")
+    made = Environment(tmp_path / "cache" / place_name(clone, BENCH), clone, BENCH)
+    shutil.copytree(empty, made.place, symlinks=True)
+    made.ensure(["bench"])
+    made.link()
+    assert runs_in(made, "import brick")
+    assert (clone / "benchmarks" / ".venv").readlink() == made.place
+    assert not (clone / ".venv").exists()
+    made.remove()
+    assert not (clone / "benchmarks" / ".venv").is_symlink()
+
+
+def test_a_changed_lock_of_the_benchmark_leaves_the_product_alone(clone: Path) -> None:
+    with (clone / "pyproject.toml").open("a") as project:
+        project.write('[dependency-groups]\nbench = ["brick"]\n')
+    (clone / "benchmarks").mkdir()
+    lock = clone / "benchmarks" / "constraints.txt"
+    lock.write_text("brick==1.0\n")
+    before = place_name(clone, PRODUCT), place_name(clone, BENCH)
+    lock.write_text("brick==1.1\n")
+    after = place_name(clone, PRODUCT), place_name(clone, BENCH)
+    assert before[0] == after[0]
+    assert before[1] != after[1]
+    assert before[1].startswith("bench-venv-")
+
+
+def test_the_benchmark_is_asked_for_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "dev"])
+    assert ended.value.code == 2
+    assert "ask for it alone" in capsys.readouterr().err
+
+
+def test_the_lock_of_the_benchmark_pins_what_it_asks_for_and_what_the_product_pins() -> None:
+    def pins(name: str) -> dict[str, str]:
+        lines = (ROOT / name).read_text("utf-8").splitlines()
+        return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+    bench, product = pins(BENCH.lock), pins(PRODUCT.lock)
+    for line in packages(ROOT, "bench"):
+        wanted = Requirement(line)
+        assert wanted.specifier.contains(bench[canonicalize_name(wanted.name)]), f"{line} is not what is locked"
+    assert {name for name in bench if product.get(name, bench[name]) != bench[name]} <= {"pandas"}

@@ -1,4 +1,4 @@
-"""`foresail backtest`: the same figures as table, JSON and long table of forecasts, and what it refuses."""
+"""`foresail backtest`: the same figures as tables, JSON, picture and long table of forecasts, and what it refuses."""
 
 from __future__ import annotations
 
@@ -13,18 +13,25 @@ import numpy as np
 import pytest
 
 from forecaster.baselines import BASELINES
-from forecaster.evaluate import origins_from
+from forecaster.evaluate import origins_from, score
 from forecaster.forecast import HORIZON, LEVELS, Ask
+from forecaster.history import load_history
 from foresail.cli import main
+from foresail.output import to_json
 from tests.helpers.histories import a_load, write_history
 
-SERIES = a_load(2, days=3)
+SERIES, OTHER = a_load(2, days=3), a_load(5, days=3)
 LAST = ("--model", "last-value")
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
     return write_history(tmp_path / "load.csv", SERIES)
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    return write_history(tmp_path / "other.csv.gz", OTHER)
 
 
 def rows_of(path: Path) -> Iterator[tuple[str, int, float, float]]:
@@ -57,6 +64,77 @@ def test_json_has_the_figures_of_each(history: Path, capsys: pytest.CaptureFixtu
     assert set(scores[0]["coverage"]) == {f"{level:g}" for level in LEVELS}
 
 
+def test_json_has_what_the_library_says(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backtest", str(history), "--model", "offset-rule", "--json", "-"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    read = load_history(history)
+    made = BASELINES["offset-rule"].forecast([Ask(read, origins_from(read, 0.7, 7))])[0]
+    assert told == json.loads(to_json({**score(read, made, 0.7).to_dict(), "class": None}))
+
+
+def test_the_tables_say_when_and_where(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backtest", str(history), *LAST]) == 0
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("tracked", "step 15", "up-ramp", "spike", "lag at 15", "peak 0.95, %"))
+
+
+def test_of_several_files_each_is_told_and_then_the_means(
+    history: Path, second: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called = ["backtest", str(history), str(second), *LAST, "--model", "offset-rule"]
+    assert main([*called, "--json", "-"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["series"], row["model"]) for row in rows] == [
+        (series, model) for series in ("load", "other", "geometric mean") for model in ("last-value", "offset-rule")
+    ]
+    rules = [row for row in rows if row["model"] == "offset-rule"]
+    assert rules[2]["of"] == 2
+    assert rules[2]["mae"] == pytest.approx((rules[0]["mae"] * rules[1]["mae"]) ** 0.5)
+    assert rules[2]["coverage"]["0.95"] == pytest.approx(
+        (rules[0]["coverage"]["0.95"] + rules[1]["coverage"]["0.95"]) / 2
+    )
+    assert main(called) == 0
+    shown = capsys.readouterr().out
+    assert all(f"{name}: " in shown for name in ("load", "other"))
+    assert "geometric mean, all: 2 of 2 histories" in shown
+
+
+def test_classes_have_means_of_their_own(
+    history: Path, second: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    third = write_history(tmp_path / "third.csv", a_load(6, days=3))
+    classes = ["--class", "web", "--class", "chat", "--class", "web"]
+    assert main(["backtest", *map(str, (history, second, third)), *LAST, *classes, "--json", "-"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["class"] for row in rows] == ["web", "chat", "web", "web", "chat", None]
+    assert [row["of"] for row in rows[3:]] == [2, 1, 3]
+    assert rows[4]["mae"] == pytest.approx(rows[1]["mae"])
+    assert main(["backtest", *map(str, (history, second, third)), *LAST, *classes]) == 0
+    assert "geometric mean, class web: 2 of 3 histories" in capsys.readouterr().out
+
+
+def test_a_picture_of_one_history(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = history.with_name("a.png")
+    assert main(["backtest", str(history), *LAST, "--png", str(picture)]) == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert sorted(p.name for p in history.parent.iterdir()) == ["a.png", "load.csv"]
+
+
+def test_pictures_of_several_are_told_apart_by_name(history: Path, second: Path) -> None:
+    assert main(["backtest", str(history), str(second), *LAST, "--png", str(history.with_name("a.svg"))]) == 0
+    assert sorted(p.name for p in history.parent.glob("*.svg")) == ["a-load.svg", "a-other.svg"]
+
+
+def test_two_histories_of_one_name_are_told_but_not_drawn(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "more").mkdir()
+    twin = write_history(tmp_path / "more" / "load.csv", OTHER)
+    assert main(["backtest", str(history), str(twin), *LAST]) == 0
+    assert main(["backtest", str(history), str(twin), *LAST, "--png", str(tmp_path / "a.png")]) == 2
+    assert "--png: load is the name of two histories" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.parquet"])
 def test_the_forecasts_that_were_scored_are_written(history: Path, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
@@ -82,6 +160,10 @@ def test_the_forecasts_that_were_scored_are_written(history: Path, tmp_path: Pat
         ([*LAST, "--model", "{folder}/load.csv", "--forecasts-out", "{folder}/out.csv"], "no model "),
         (["--forecasts-out", "out.json"], "out.json: forecasts are written as .csv, .csv.gz, .parquet"),
         ([*LAST, "--forecasts-out", "/no/such/out.csv"], "its folder does not exist"),
+        (["--png", "out.gif"], "a picture ends in .png, .svg or .pdf"),
+        (["--png", "/no/such/out.png"], "its folder does not exist"),
+        (["--class", "web", "--class", "chat"], "2 x --class for 1 histories; expected one for each"),
+        (["--prometheus", "http://127.0.0.1:9"], "a FILE and --prometheus"),
     ],
 )
 def test_a_wrong_call_is_refused_and_nothing_is_written(
@@ -93,3 +175,17 @@ def test_a_wrong_call_is_refused_and_nothing_is_written(
     assert found in shown.err
     assert shown.out == ""
     assert [p.name for p in tmp_path.iterdir()] == ["load.csv"]
+
+
+def test_the_forecasts_of_several_histories_do_not_go_into_one_file(
+    history: Path, second: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.csv"
+    assert main(["backtest", str(history), str(second), *LAST, "--forecasts-out", str(out)]) == 2
+    assert "--forecasts-out with 2 histories; expected one" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_without_a_history_there_is_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["backtest", *LAST]) == 2
+    assert "no history; name a FILE, or --prometheus" in capsys.readouterr().err

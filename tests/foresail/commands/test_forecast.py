@@ -12,6 +12,7 @@ import pytest
 from forecaster.forecast import HORIZON
 from foresail.cli import main
 from tests.helpers.histories import MINUTE, MONDAY, a_load, a_series, write_history
+from tests.prometheus import OUTAGE, RunningPrometheus
 
 LAST = ("--model", "last-value")
 
@@ -126,7 +127,7 @@ def test_json_and_a_picture_go_to_files(history: Path, tmp_path: Path, capsys: p
         (["--window", "0:16"], "a window of '0:16'"),
         (["--at", "noon"], "--at 'noon'; expected ISO 8601, for example 2026-01-08T00:00:00+00:00"),
         (["--at", "2026-01-07T12:00:00"], "has no time zone; append Z for UTC"),
-        (["--at", "2026-01-05T00:00:00Z"], "lies outside the file, which is known from 2026-01-05T00:05"),
+        (["--at", "2026-01-05T00:00:00Z"], "lies outside the history, which is known from 2026-01-05T00:05"),
         (["--at", "2026-01-08T00:05:00Z"], "to 2026-01-08T00:00:00+00:00"),
         (["--model", "crystal-ball"], "no model 'crystal-ball'; expected a model folder or one of"),
         (["--at", "2026-01-05T01:00:00Z", *LAST], "last-value needs 36"),
@@ -147,6 +148,38 @@ def test_a_bad_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "line 3: value -2 is negative" in refused(capsys, str(path))
     coarse = write_history(tmp_path / "hours.csv", a_series([1.0] * 50, 60 * MINUTE, MONDAY))
     assert "the network takes 0:01:00 to 0:05:00" in refused(capsys, str(coarse))
+
+
+def test_a_query_is_forecast_like_a_file_of_the_same_values(
+    prometheus: RunningPrometheus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    until = OUTAGE.stop
+    path = write_history(tmp_path / "chat.csv", a_series(prometheus.connections[: until + 1]))
+    at = ("--at", MONDAY.replace(day=18, hour=22).isoformat())
+    query = (
+        "--query",
+        'chat=last_over_time(connections{pod="a"}[1m])',
+        "--until",
+        (MONDAY + until * MINUTE).isoformat(),
+    )
+    asked = as_json(capsys, "--prometheus", prometheus.url, *query, *LAST, *at)
+    assert asked == as_json(capsys, str(path), *LAST, *at)
+
+
+def test_an_outage_up_to_the_end_is_told(prometheus: RunningPrometheus, capsys: pytest.CaptureFixture[str]) -> None:
+    query = ("--query", 'chat=last_over_time(connections{pod="a"}[1m])', "--days", "9")
+    until = MONDAY + OUTAGE.stop * MINUTE
+    assert main(["forecast", "--prometheus", prometheus.url, *query, "--until", until.isoformat(), *LAST]) == 0
+    shown = capsys.readouterr().out
+    assert f"nothing was measured since {MONDAY + OUTAGE.start * MINUTE:%Y-%m-%d %H:%M} UTC (45 min)" in shown
+
+
+def test_a_query_that_gives_nothing_is_refused(
+    prometheus: RunningPrometheus, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refused(capsys, "--prometheus", prometheus.url, "--query", "nonesuch")
+    assert "nonesuch from http://127.0.0.1:" in message
+    assert "check names and labels of 'nonesuch'" in message
 
 
 def test_a_damaged_model_is_refused(history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

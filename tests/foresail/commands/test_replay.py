@@ -22,6 +22,7 @@ from forecaster.series import Kind
 from foresail.cli import main
 from tests.helpers.builders import MINUTE
 from tests.helpers.histories import a_series, write_history
+from tests.prometheus import RunningPrometheus
 
 FIGURES = {
     "overload_minutes",
@@ -139,6 +140,18 @@ def test_a_picture_is_written_whole(history: Path) -> None:
     assert content.startswith(b"\x89PNG\r\n\x1a\n")
     assert content.endswith(b"IEND\xaeB`\x82")
     assert sorted(p.name for p in history.parent.iterdir()) == ["replay.png", "steps.csv", "told.json"]
+
+
+def test_a_query_is_replayed_like_a_file_of_the_same_values(
+    prometheus: RunningPrometheus, history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = prometheus.connections[: 2 * 1440]
+    from_file = told(write_history(history.with_name("chat.csv"), a_series(days)), "--model", "last-value")
+    query = ["--query", 'chat=last_over_time(connections{pod="a"}[1m])', "--history-days", "2"]
+    until = ["--until", "2026-01-07T00:00:00Z", "--model", "last-value", "--days", "0.2", "--json", "-"]
+    capsys.readouterr()
+    assert main(["replay", "--prometheus", prometheus.url, *query, *until]) == 0
+    assert json.loads(capsys.readouterr().out) == {**from_file, "file": "chat"}
 
 
 def test_a_policy_with_an_unknown_key_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:

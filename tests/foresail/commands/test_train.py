@@ -1,16 +1,18 @@
-"""`foresail train`: a folder of histories becomes a model that serves; what it refuses, it refuses beforehand."""
+"""`foresail train`: histories, of a folder or of queries, become a model that serves; refusals come beforehand."""
 
 from __future__ import annotations
 
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from forecaster.artefact import METRICS, load_artefact
 from foresail.cli import main
-from tests.helpers.histories import a_load, a_series, write_history
+from tests.helpers.histories import MONDAY, a_load, a_series, write_history
+from tests.prometheus import RunningPrometheus
 
 
 @pytest.fixture
@@ -45,6 +47,24 @@ def test_a_folder_becomes_a_model_that_forecasts(
 
 
 @pytest.mark.train
+def test_queries_and_a_folder_become_a_model_that_forecasts(
+    prometheus: RunningPrometheus, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "histories").mkdir()
+    write_history(tmp_path / "histories" / "web.csv", a_load(2))
+    model = tmp_path / "ours"
+    server = ["--prometheus", prometheus.url, "--until", (MONDAY + timedelta(days=2)).isoformat(), "--days", "2"]
+    queries = ["--query", "connections:stock=sum(connections)", "--query", "messages=sum(rate(messages_total[5m]))"]
+    few = ["--steps", "1", "--synthetic", "1"]
+    assert main(["train", str(tmp_path / "histories"), *server, *queries, "--out", str(model), *few]) == 0
+    assert "3 histories" in capsys.readouterr().err
+    recorded = json.loads((load_artefact(model).path / METRICS).read_text("utf-8"))
+    assert [s["series"] for s in recorded["scores"]] == ["web", "connections", "messages"]
+    assert main(["forecast", *server, *queries[:2], "--model", str(model)]) == 0
+    assert "lstm:ours" in capsys.readouterr().out
+
+
+@pytest.mark.train
 def test_a_short_history_and_a_taken_place_are_refused(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +90,18 @@ def test_a_wrong_call_is_refused(
 ) -> None:
     assert found in refused(capsys, str(folder), "--out", str(tmp_path / "ours"), *arguments)
     assert not (tmp_path / "ours").exists()
+
+
+def test_neither_a_folder_nor_a_query_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no histories; name a FOLDER of them, or --prometheus URL" in refused(
+        capsys, "--out", str(tmp_path / "ours")
+    )
+
+
+@pytest.mark.train
+def test_a_query_without_a_server_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = refused(capsys, "--query", "x", "--out", str(tmp_path / "ours"))
+    assert "--query without --prometheus; name the server" in message
 
 
 def test_a_folder_that_is_none_and_a_bad_file_are_named(

@@ -1,0 +1,197 @@
+"""Where a command's histories come from: a file, or queries to a Prometheus; the options are the same everywhere."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from forecaster.history import EARLIEST, LATEST, LONGEST, load_history
+from forecaster.series import DAY, Kind, Series
+from foresail.errors import UsageError
+from foresail.output import progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from forecaster.prometheus import PrometheusSource, Query
+    from forecaster.range_query import Span
+
+DAYS = 28.0
+_MOST_DAYS = LONGEST / DAY
+_NAMED = re.compile(r"([A-Za-z_][\w.-]*)(?::(stock|flow))?=(?![=~])(.*)", re.DOTALL)
+"""NAME=PROMQL. No PromQL begins with a name and a single `=`; where it compares, it is `==`, `=~` or inside braces."""
+_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
+_LONGEST_NAME = 60
+
+
+def add_history_options(parser: argparse.ArgumentParser, days: Sequence[str] = ("--days", "--history-days")) -> None:
+    """FILE, its kind, and what may stand in its place; `days` where a command has another use for `--days`."""
+    parser.add_argument(
+        "file", type=Path, nargs="?", help="CSV, gzipped CSV or Parquet with columns timestamp,value; or --prometheus"
+    )
+    add_kind_option(parser)
+    add_prometheus_options(parser, days)
+
+
+def add_kind_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--kind",
+        choices=["stock", "flow"],
+        default="flow",
+        help="stock: a level, like connections; flow: events per unit of time (default)",
+    )
+
+
+def add_prometheus_options(parser: argparse.ArgumentParser, days: Sequence[str] = ("--days", "--history-days")) -> None:
+    """The options that name a Prometheus and what to ask it."""
+    group = parser.add_argument_group("history from Prometheus")
+    group.add_argument(
+        "--prometheus", metavar="URL", help="a Prometheus-compatible server, like http://prometheus:9090"
+    )
+    group.add_argument(
+        "--query",
+        action="append",
+        default=[],
+        metavar="QUERY",
+        help="PROMQL, NAME=PROMQL or NAME:stock=PROMQL, with one series as its result; "
+        "may be repeated where a command takes several histories",
+    )
+    group.add_argument(
+        *days, dest="history_days", type=float, default=DAYS, metavar="N", help=f"days to read (default: {DAYS:g})"
+    )
+    group.add_argument("--step", default="1m", metavar="STEP", help="distance of its values: 15s, 1m, 5m (default: 1m)")
+    group.add_argument("--until", metavar="TIME", help="read up to this moment (ISO 8601); default: half a minute ago")
+    group.add_argument("--prometheus-token-file", type=Path, metavar="FILE", help="file of a bearer token")
+    group.add_argument("--prometheus-ca", type=Path, metavar="FILE", help="CA that signed the server's certificate")
+    for name, example in (("header", "'X-Scope-OrgID: team'"), ("param", "nocache=1")):
+        group.add_argument(
+            f"--prometheus-{name}", action="append", default=[], metavar=name.upper(),
+            help=f"send this with each request, like {example}; may be repeated",
+        )  # fmt: skip
+
+
+def kind_of(options: argparse.Namespace) -> Kind:
+    """What `--kind` says."""
+    return Kind.STOCK if options.kind == "stock" else Kind.FLOW
+
+
+def read_history(options: argparse.Namespace) -> Series:
+    """The history that the options of `add_history_options` name. Raises UsageError where it is none, or several."""
+    if len(options.query) > 1:
+        raise UsageError(f"{len(options.query)} queries; this command takes one history: give one --query")
+    return read_histories(options, [] if options.file is None else [options.file])[0]
+
+
+def read_histories(options: argparse.Namespace, files: Sequence[Path]) -> list[Series]:
+    """Every file as a history, or every query where there is no file; at least one, all of the kind of `--kind`.
+
+    Raises UsageError where both are named or neither, and what reading raises.
+    """
+    if files and (options.prometheus or options.query):
+        raise UsageError("a FILE and --prometheus; expected one of them: leave the other out")
+    if not files and not options.prometheus and not options.query:
+        raise UsageError("no history; name a FILE, or --prometheus URL with --query QUERY")
+    kind = kind_of(options)
+    return [load_history(file, kind) for file in files] or from_prometheus(options, kind)
+
+
+def from_prometheus(options: argparse.Namespace, kind: Kind = Kind.FLOW) -> list[Series]:
+    """The histories of the queries, in their order; none where no server is named. `kind` is theirs that say none."""
+    if not options.prometheus:
+        if options.query:
+            raise UsageError("--query without --prometheus; name the server: --prometheus URL")
+        return []
+    queries = parse_queries(options.query, kind)
+    source, span = _source(options), _span(options)
+    with progress() as bar:
+        return [_read(source, query, span, bar) for query in queries]
+
+
+def _read(source: PrometheusSource, query: Query, span: Span, bar: Progress) -> Series:
+    from forecaster.prometheus import load_range
+
+    task = bar.add_task(f"reading {query.name}", total=len(span.chunks()))
+    return load_range(source, query, span, lambda done, _: bar.update(task, completed=done))
+
+
+def label(options: argparse.Namespace) -> str:
+    """What to call one history's source: the file's name, or the query's."""
+    return str(options.file.name) if options.file is not None else parse_queries(options.query, Kind.FLOW)[0].name
+
+
+def parse_queries(texts: Sequence[str], kind: Kind) -> list[Query]:
+    """PROMQL, NAME=PROMQL or NAME:stock=PROMQL as queries; without a name the expression is its own.
+
+    Raises UsageError where there is none, one is empty, or two have one name.
+    """
+    from forecaster.prometheus import Query
+
+    if not texts:
+        raise UsageError("--prometheus without a query; say what to ask: --query 'connections:stock=sum(connections)'")
+    queries = []
+    for text in texts:
+        name, said, promql = named.groups() if (named := _NAMED.fullmatch(text)) else (None, None, text)
+        if not promql.strip():
+            raise UsageError(f"--query {text!r}; expected PROMQL, NAME=PROMQL or NAME:stock=PROMQL")
+        line = " ".join(promql.split())
+        short = line if len(line) <= _LONGEST_NAME else f"{line[:_LONGEST_NAME]}…"
+        queries.append(Query(promql, Kind(said.capitalize()) if said else kind, name or short))
+    names = [query.name for query in queries]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise UsageError(f"two queries named {twice[0]}; give each a name of its own: --query NAME=PROMQL")
+    return queries
+
+
+def _source(options: argparse.Namespace) -> PrometheusSource:
+    from forecaster.prometheus import PrometheusSource
+
+    return PrometheusSource(
+        options.prometheus,
+        options.prometheus_token_file,
+        options.prometheus_ca,
+        _pairs("header", ":", options.prometheus_header),
+        _pairs("param", "=", options.prometheus_param),
+    )
+
+
+def _pairs(option: str, between: str, texts: Sequence[str]) -> dict[str, str]:
+    pairs = [text.partition(between) for text in texts]
+    for text, (name, found, _) in zip(texts, pairs, strict=True):
+        if not found or not name.strip():
+            raise UsageError(f"--prometheus-{option} {text!r}; expected NAME{between}VALUE")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _span(options: argparse.Namespace) -> Span:
+    """The bins to ask for: up to `--until`, and never what may still change."""
+    from forecaster.range_query import SETTLE, settled
+
+    now = datetime.now(UTC)  # noqa: TID251  what "the last 28 days" are is for the clock to say
+    until = now if options.until is None else _moment(options.until) + SETTLE
+    if not 0 < options.history_days <= _MOST_DAYS:
+        raise UsageError(f"{options.history_days:g} days of history; expected more than 0 and at most {_MOST_DAYS:g}")
+    return settled(min(now, until), timedelta(days=options.history_days), _step(options.step))
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"--until {text!r}; expected ISO 8601, for example 2026-01-31T20:15:00Z") from None
+    if moment.utcoffset() is None:
+        raise UsageError(f"--until {text!r} has no time zone; append Z for UTC")
+    if not EARLIEST <= moment <= LATEST:
+        raise UsageError(f"--until {text!r} lies outside {EARLIEST.year}..{LATEST.year}")
+    return moment
+
+
+def _step(text: str) -> timedelta:
+    found = re.fullmatch(r"(\d{1,5})([smh])", text)
+    step = int(found[1]) * _UNITS[found[2]] if found else timedelta(0)
+    if not step or DAY % step:
+        raise UsageError(f"--step {text}; expected a time that divides a day: 15s, 30s, 1m, 5m")
+    return step

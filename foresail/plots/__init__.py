@@ -1,0 +1,1 @@
+"""Pictures that commands draw from values that they have already."""

@@ -1,0 +1,5 @@
+"""Fixtures that test files share: one that a file imports itself would be made once for each file."""
+
+from tests.prometheus import prometheus
+
+__all__ = ["prometheus"]

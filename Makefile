@@ -62,6 +62,11 @@ bench: environment-demo ## Score and replay the shipped model on public traces: 
 bench-demo: environment-demo ## Play the demo with three seeds and keep the figures; then `make docs`
 	$(VENV)/python -m benchmarks.demo_seeds $(ARGS)
 
+.PHONY: bench-forecast
+bench-forecast: environment-bench ## The forecast beside the field's libraries: TRACES=FOLDER, ARGS="--arm mstl"; then `make docs`
+	@test -n "$(TRACES)" || { echo 'bench-forecast: no TRACES; name the folder of traces: make bench-forecast TRACES=FOLDER' >&2; exit 2; }
+	benchmarks/.venv/bin/python -m benchmarks.side_by_side "$(TRACES)" $(ARGS)
+
 .PHONY: lock
 lock: environment-bare ## Rewrite constraints.txt from a fresh resolution
 	$(VENV)/python -m tools.lock
@@ -70,8 +75,8 @@ lock: environment-bare ## Rewrite constraints.txt from a fresh resolution
 clean-env: python ## Remove the environment of this clone, and the link to it
 	"$(PYTHON)" -m tools.environment --remove
 
-.PHONY: environment-demo environment-dev environment-train
-environment-demo environment-dev environment-train: environment-%: python
+.PHONY: environment-demo environment-dev environment-train environment-bench
+environment-demo environment-dev environment-train environment-bench: environment-%: python
 	@"$(PYTHON)" -m tools.environment $*
 
 .PHONY: environment-bare

@@ -1,4 +1,4 @@
-"""Makes the one virtual environment that every `make` target runs in, and links it as `.venv`.
+"""Makes the virtual environment that the `make` targets run in, and links it as `.venv`.
 
 It lives outside the clone, in the user's cache, under a name made of the Python version and of what is locked: clones
 of the same state share it, a changed lock gets a new one, and a running one is never changed under somebody's feet.
@@ -8,6 +8,10 @@ of the same state share it, a changed lock gets a new one, and a running one is 
         foresail-installing                          pip is at work, or was when it was stopped
         foresail-<group>                             this group's packages are installed
     $XDG_CACHE_HOME/foresail/venv-3.11.7-1f0c….lock  held while one process changes it
+
+One target needs packages that cannot stand beside the product's: the libraries that `make bench-forecast` compares
+with, which want an older pandas. They get an environment of their own of the same kind, `bench-venv-…`, with a lock of
+its own, benchmarks/constraints.txt, linked as `benchmarks/.venv`.
 
 Standard library only: this runs before anything is installed.
 """
@@ -24,8 +28,10 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +39,21 @@ from tools.requirements import ROOT, read_project, requirements
 
 GROUPS = {"demo": ("demo",), "dev": ("dev",), "train": ("dev", "train")}
 """What a target may need, as extras. The demo's has no torch: that is five gigabytes, and only training needs it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What sets an environment apart: how its folder's name begins, its lock and its link, both within the clone."""
+
+    prefix: str
+    lock: str
+    link: str
+
+
+PRODUCT = Kind("venv", "constraints.txt", ".venv")
+BENCH = Kind("bench-venv", "benchmarks/constraints.txt", "benchmarks/.venv")
+BENCH_GROUP = "bench"
+"""No extra, because the wheel holds no benchmarks, but a dependency group (PEP 735)."""
 
 
 class SetupFailed(Exception):
@@ -47,17 +68,38 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
 
 def environment_name(project: dict[str, Any], constraints: bytes) -> str:
     """Equal for clones that can share an environment: same interpreter, same kind of machine, same lock."""
-    wanted = {key: project[key] for key in ("dependencies", "optional-dependencies")}
+    return _name(PRODUCT, {key: project[key] for key in ("dependencies", "optional-dependencies")}, constraints)
+
+
+def place_name(root: Path, kind: Kind) -> str:
+    """The name of the environment of that kind that the clone at `root` needs."""
+    lock = (root / kind.lock).read_bytes()
+    if kind is PRODUCT:
+        return environment_name(read_project(root), lock)
+    return _name(kind, packages(root, BENCH_GROUP), lock)
+
+
+def packages(root: Path, group: str) -> list[str]:
+    """What pip is asked for, for a group of the clone at `root`."""
+    if group == BENCH_GROUP:
+        table = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+        listed: list[str] = table["dependency-groups"][group]
+        return listed
+    return requirements(read_project(root), GROUPS[group])
+
+
+def _name(kind: Kind, wanted: object, constraints: bytes) -> str:
     locked = json.dumps([wanted, sys.platform, platform.machine()], sort_keys=True).encode() + constraints
-    return f"venv-{platform.python_version()}-{hashlib.sha256(locked).hexdigest()[:12]}"
+    return f"{kind.prefix}-{platform.python_version()}-{hashlib.sha256(locked).hexdigest()[:12]}"
 
 
 class Environment:
     """One virtual environment, made or not."""
 
-    def __init__(self, place: Path, root: Path) -> None:
+    def __init__(self, place: Path, root: Path, kind: Kind = PRODUCT) -> None:
         self.place = place
         self.root = root
+        self.kind = kind
         self.python = place / "bin" / "python"
 
     def has(self, group: str) -> bool:
@@ -76,8 +118,8 @@ class Environment:
                     self._install(group)
 
     def link(self) -> None:
-        """`.venv` in the clone leads here."""
-        link = self.root / ".venv"
+        """The clone's link of this kind leads here."""
+        link = self.root / self.kind.link
         if link.exists() and not link.is_symlink():
             raise SetupFailed(f"{link} is a folder of your own; a link belongs there: move the folder away")
         if not link.is_symlink() or link.readlink() != self.place:
@@ -89,7 +131,7 @@ class Environment:
         """Neither the environment nor the clone's link to it."""
         with _alone(self.place.with_name(self.place.name + ".lock")):
             shutil.rmtree(self.place, ignore_errors=True)
-        link = self.root / ".venv"
+        link = self.root / self.kind.link
         if link.is_symlink():
             link.unlink()
 
@@ -108,9 +150,9 @@ class Environment:
         self._mark("made").touch()
 
     def _install(self, group: str) -> None:
-        _say(f"installing what `{group}` needs, at the versions of constraints.txt (once)")
+        _say(f"installing what `{group}` needs, at the versions of {self.kind.lock} (once)")
         command = [str(self.python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-        command += ["-c", str(self.root / "constraints.txt"), *requirements(read_project(self.root), GROUPS[group])]
+        command += ["-c", str(self.root / self.kind.lock), *packages(self.root, group)]
         before = self._packages()
         self._mark("installing").touch()
         try:
@@ -149,13 +191,16 @@ def _say(what: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.environment", description="Makes the environment.")
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}; none: without packages")
+    known = (*GROUPS, BENCH_GROUP)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(known)}; none: without packages")
     parser.add_argument("--remove", action="store_true", help="remove the environment and the link to it")
     options = parser.parse_args(argv)
-    if unknown := [group for group in options.groups if group not in GROUPS]:
-        parser.error(f"no group {unknown[0]!r}; there are: {', '.join(GROUPS)}")
-    name = environment_name(read_project(ROOT), (ROOT / "constraints.txt").read_bytes())
-    environment = Environment(cache_folder(os.environ) / name, ROOT)
+    if unknown := [group for group in options.groups if group not in known]:
+        parser.error(f"no group {unknown[0]!r}; there are: {', '.join(known)}")
+    kind = BENCH if BENCH_GROUP in options.groups else PRODUCT
+    if kind is BENCH and set(options.groups) != {BENCH_GROUP}:
+        parser.error(f"{BENCH_GROUP} has an environment of its own; ask for it alone")
+    environment = Environment(cache_folder(os.environ) / place_name(ROOT, kind), ROOT, kind)
     try:
         if options.remove:
             environment.remove()

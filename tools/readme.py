@@ -1,5 +1,6 @@
 """Writes the measured tables of README.md from benchmarks/results; `--check` only says whether they are current.
 
+The comparison with the field's libraries, where it was run, has a table there and a page of its own (`side_by_side`).
 A table stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else in the file is left as it is.
 """
 
@@ -12,6 +13,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from tools import side_by_side
+from tools.side_by_side import markdown
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -41,11 +45,13 @@ def blocks(results: Path) -> dict[str, str]:
     """Every generated table by name."""
     demo = json.loads((results / "demo.json").read_text())
     traces = json.loads((results / "public_traces.json").read_text())
-    return {
+    made = {
         "demo": demo_table(demo["seeds"]),
         "forecasts": forecast_table(traces["traces"]),
         "replays": replay_table(traces["traces"]),
     }
+    compared = side_by_side.read(results)
+    return made if compared is None else {**made, "side-by-side": side_by_side.table(compared)}
 
 
 def demo_table(seeds: Mapping[str, Any]) -> str:
@@ -60,7 +66,7 @@ def demo_table(seeds: Mapping[str, Any]) -> str:
             for name, arm in result["arms"].items()
         ]  # fmt: skip
     figures = ["overload minutes", "longest", "hot connection-minutes", "pod-minutes", "refused", "broken", "rescales"]
-    return _markdown(["seed", "arm", *figures], rows, text_columns=2)
+    return markdown(["seed", "arm", *figures], rows, text_columns=2)
 
 
 def forecast_table(traces: Mapping[str, Any]) -> str:
@@ -77,7 +83,7 @@ def forecast_table(traces: Mapping[str, Any]) -> str:
     rows.append([f"**geometric mean of the {len(counted)} at one minute, learned in part**", *means, "", ""])
     columns = ["trace", "MAE", "pinball", "on up-ramps", "pinball against the best simple rule", "coverage of 0.95",
                "of the peak's 0.95"]  # fmt: skip
-    return _markdown(columns, rows)
+    return markdown(columns, rows)
 
 
 def replay_table(traces: Mapping[str, Any]) -> str:
@@ -95,7 +101,7 @@ def replay_table(traces: Mapping[str, Any]) -> str:
             ])  # fmt: skip
     columns = ["trace", "pod start", "overload: HPA", "HPA at Foresail's cost", "Foresail", "perfect",
                "pod-hours: Foresail", "perfect"]  # fmt: skip
-    return _markdown(columns, rows)
+    return markdown(columns, rows)
 
 
 def _against_rules(trace: Mapping[str, Any]) -> str:
@@ -119,20 +125,19 @@ def _geometric(ratios: Sequence[float]) -> float:
     return math.exp(sum(math.log(ratio) for ratio in ratios) / len(ratios))
 
 
-def _markdown(columns: Sequence[str], rows: Sequence[Sequence[str]], text_columns: int = 1) -> str:
-    rule = ["---" if k < text_columns else "---:" for k in range(len(columns))]
-    return "".join(f"| {' | '.join(row)} |\n" for row in (columns, rule, *rows))
-
-
 def main(arguments: Sequence[str]) -> int:
-    """Rewrites the README, or with `--check` says whether that would change it."""
-    text = README.read_text("utf-8")
-    fresh = render(text, blocks(RESULTS))
+    """Rewrites the README and the page, or with `--check` says whether that would change them."""
+    fresh = {README: render(README.read_text("utf-8"), blocks(RESULTS))}
+    compared = side_by_side.read(RESULTS)
+    if compared is not None:
+        fresh[ROOT / side_by_side.PAGE] = side_by_side.page(compared)
+    stale = [path for path, wanted in fresh.items() if not path.is_file() or path.read_text("utf-8") != wanted]
     if "--check" in arguments:
-        if fresh != text:
-            sys.stderr.write("README.md: its tables are not what benchmarks/results says; run `make docs`\n")
-        return int(fresh != text)
-    README.write_text(fresh, "utf-8")
+        for path in stale:
+            sys.stderr.write(f"{path.relative_to(ROOT)}: is not what benchmarks/results says; run `make docs`\n")
+        return int(bool(stale))
+    for path in stale:
+        path.write_text(fresh[path], "utf-8")
     return 0
 
 

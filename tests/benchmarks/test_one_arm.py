@@ -1,0 +1,41 @@
+"""One run in this process: what it writes down, and what it says where nothing can be measured."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.forecasters.arm import Run
+from benchmarks.one_arm import main, run, timed
+from benchmarks.traces import Trace
+from forecaster.series import Kind
+from foresail.errors import UsageError
+from tests.helpers.histories import a_load
+
+TRACE = Trace("load.csv.gz", "a load", Kind.FLOW, "diurnal", True, "0")
+
+
+def test_a_run_says_how_it_was_made_and_what_it_reached() -> None:
+    made = run("last-value", Run(seed=2), [(TRACE, a_load(days=4))])
+    assert made["seed"] == 2
+    assert made["library"] is None
+    assert isinstance(made["traces"], dict)
+    trace = made["traces"]["load"]
+    assert trace["figures"]["mae"] == pytest.approx(1.0, rel=0.1)
+    assert len(trace["days"]) == len(trace["arm"]["pinball"]) == len(trace["persistence"]["adaptive"])
+
+
+def test_the_time_is_that_of_the_processor() -> None:
+    made, seconds = timed(lambda: float(np.sort(np.random.default_rng(0).random(2_000_000))[0]))
+    assert 0 <= made < 1
+    assert seconds > 0
+
+
+def test_a_folder_without_the_traces_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = ["one_arm", "last-value", str(tmp_path), "--out", str(tmp_path / "o")]
+    monkeypatch.setattr(sys, "argv", call)
+    with pytest.raises(UsageError, match="none of the traces that"):
+        main()

@@ -178,9 +178,10 @@ async def test_a_port_that_somebody_took_is_tried_again_on_another(monkeypatch: 
 
 
 async def test_an_interrupted_start_leaves_no_process() -> None:
+    before = children_of(os.getpid())  # other tests keep servers of their own
     async with some_pods() as pods:
         starting = asyncio.create_task(pods.start(3, at()))
-        while not children_of(os.getpid()):
+        while not children_of(os.getpid()) - before:
             await asyncio.sleep(0)
         starting.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -79,7 +79,10 @@ class Pods:
 
     async def start(self, count: int, ready_at: datetime) -> None:
         """Starts so many processes; they take traffic from `ready_at` on."""
-        await asyncio.gather(*(self._spawn(ready_at) for _ in range(count)))
+        # Exceptions are returned, because only then does an interrupted gather wait until each of its starts is undone.
+        spawned = await asyncio.gather(*(self._spawn(ready_at) for _ in range(count)), return_exceptions=True)
+        for failed in (outcome for outcome in spawned if isinstance(outcome, BaseException)):
+            raise failed
 
     async def become_ready(self, now: datetime) -> None:
         """Marks the pods that are due as ready, and waits for those whose process is not."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from forecaster.baselines import BASELINES
 from forecaster.forecast import HORIZON, Ask, Forecast, Forecaster, Window
 from forecaster.series import Series
-from foresail.commands.history_options import add_history_options, read_history
+from foresail.commands.history_options import add_history_options, parse_moment, read_history
 from foresail.errors import UsageError
 from foresail.models import find_model
 from foresail.output import check_place, emit_json, figure, number, out, table
@@ -92,13 +92,7 @@ def parse_window(text: str) -> Window:
 def _origin(series: Series, at: str | None) -> int:
     if at is None:
         return len(series) - 1
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        raise UsageError(f"--at {at!r}; expected ISO 8601, for example {series.end.isoformat()}") from None
-    if moment.utcoffset() is None:
-        raise UsageError(f"--at {at!r} has no time zone; append Z for UTC")
-    origin = series.index(moment) - 1
+    origin = series.index(parse_moment("--at", at, series.end.isoformat())) - 1
     if not 0 <= origin < len(series):
         raise UsageError(
             f"--at {at} lies outside the history, which is known from {series.time(1).isoformat()} "

@@ -171,19 +171,25 @@ def _span(options: argparse.Namespace) -> Span:
     from forecaster.range_query import SETTLE, settled
 
     now = datetime.now(UTC)  # noqa: TID251  what "the last 28 days" are is for the clock to say
-    until = now if options.until is None else _moment(options.until) + SETTLE
+    until = now if options.until is None else _until(options.until) + SETTLE
     if not 0 < options.history_days <= _MOST_DAYS:
         raise UsageError(f"{options.history_days:g} days of history; expected more than 0 and at most {_MOST_DAYS:g}")
     return settled(min(now, until), timedelta(days=options.history_days), _step(options.step))
 
 
-def _moment(text: str) -> datetime:
+def parse_moment(option: str, text: str, example: str) -> datetime:
+    """The aware moment that `text`, the value of `option`, names. Raises UsageError."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"--until {text!r}; expected ISO 8601, for example 2026-01-31T20:15:00Z") from None
+        raise UsageError(f"{option} {text!r}; expected ISO 8601, for example {example}") from None
     if moment.utcoffset() is None:
-        raise UsageError(f"--until {text!r} has no time zone; append Z for UTC")
+        raise UsageError(f"{option} {text!r} has no time zone; append Z for UTC")
+    return moment
+
+
+def _until(text: str) -> datetime:
+    moment = parse_moment("--until", text, "2026-01-31T20:15:00Z")
     if not EARLIEST <= moment <= LATEST:
         raise UsageError(f"--until {text!r} lies outside {EARLIEST.year}..{LATEST.year}")
     return moment

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
-from forecaster.evaluate.scores import Against, Score, without_nan
+from forecaster.evaluate.scores import Against, Figures, Score
 from forecaster.forecast import LEVELS
 
 
 @dataclass(frozen=True)
-class MeanScore:
+class MeanScore(Figures):
     """Ratios are geometric means, shares are plain ones; a figure that is NaN for a series goes without that series.
 
     of  how many series there were
@@ -27,10 +27,6 @@ class MeanScore:
     coverage: dict[str, float]
     coverage_ramp: dict[str, float]
     adaptive: Against
-
-    def to_dict(self) -> dict[str, object]:
-        """As JSON takes it: NaN becomes None."""
-        return {key: without_nan(value) for key, value in asdict(self).items()}
 
 
 def mean_score(scores: Sequence[Score]) -> MeanScore:

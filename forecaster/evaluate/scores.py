@@ -55,7 +55,16 @@ class RegimeScore:
 
 
 @dataclass(frozen=True)
-class Score:
+class Figures:
+    """What a row of results has in common."""
+
+    def to_dict(self) -> dict[str, object]:
+        """As JSON takes it: NaN becomes None."""
+        return {key: without_nan(value) for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Score(Figures):
     """mae, pinball, ramp: ratios to persistence; ramp counts only targets that rose more than nine in ten do.
 
     by_level       the pinball ratio at each level
@@ -85,10 +94,6 @@ class Score:
     peak: PeakScore
     by_step: dict[str, StepScore]
     by_regime: dict[str, RegimeScore]
-
-    def to_dict(self) -> dict[str, object]:
-        """As JSON takes it: NaN becomes None."""
-        return {key: without_nan(value) for key, value in asdict(self).items()}
 
 
 def without_nan(value: object) -> object:

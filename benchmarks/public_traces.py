@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
-
 from controller.domain import Bounds, Mode, Policy, Signal
 from controller.errors import ControllerError
 from controller.simulation.equal_cost import hpa_at_cost
@@ -25,9 +23,8 @@ from controller.simulation.score import score as score_run
 from controller.simulation.world import WorldSettings
 from forecaster.baselines import BASELINES
 from forecaster.errors import ForecasterError
-from forecaster.evaluate import origins_from
-from forecaster.evaluate import score as score_forecasts
-from forecaster.forecast import HORIZON, Ask, Forecaster, Forecasts
+from forecaster.evaluate import Yardstick, origins_from, score_against
+from forecaster.forecast import Ask, Forecaster
 from forecaster.history import load_history
 from forecaster.predict import load_forecaster
 from forecaster.series import Kind, Series
@@ -81,28 +78,20 @@ def measure(trace: Trace, folder: Path, forecaster: Forecaster) -> dict[str, obj
     """One trace's forecast scores, and its replays at each pod start."""
     series = load_history(folder / trace.file, trace.kind)
     origins = origins_from(series, SHARE, EVERY)
-    forecasts = forecaster.forecast([Ask(series, origins)])[0]
-    forecast = score_forecasts(series, forecasts, SHARE)
-    rules = {name: score_forecasts(series, rule.forecast([Ask(series, origins)])[0], SHARE).pinball
-             for name, rule in BASELINES.items()}  # fmt: skip
+    ask = Ask(series, origins)
+    yard = Yardstick.of(series, origins, SHARE, ask.window)
+    forecast = score_against(yard, forecaster.forecast([ask])[0])
+    rules = {name: score_against(yard, rule.forecast([ask])[0]).pinball for name, rule in BASELINES.items()}
     return {
         "about": trace.about,
         "kind": trace.kind.value,
         "learned": trace.learned,
         "step_s": series.step.total_seconds(),
         "forecast": forecast.to_dict(),
-        "peak_coverage": peak_coverage(series, forecasts),
+        "peak_coverage": forecast.peak.coverage,
         "rules": rules,
         "replay": {f"{start.total_seconds():g}": replays(series, forecaster, start) for start in POD_STARTS},
     }
-
-
-def peak_coverage(series: Series, forecasts: Forecasts) -> dict[str, float]:
-    """Share of the peaks over the whole horizon that lie at or below each level's quantile, where all was measured."""
-    truth = series.values[forecasts.origins[:, None] + np.arange(1, HORIZON + 1)]
-    whole = ~np.isnan(truth).any(axis=1)
-    hits = truth[whole].max(axis=1)[:, None] <= forecasts.peak[whole]
-    return {f"{level:g}": float(share) for level, share in zip(forecasts.levels, hits.mean(axis=0), strict=True)}
 
 
 def replays(series: Series, forecaster: Forecaster, pod_start: timedelta) -> dict[str, object]:

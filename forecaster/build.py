@@ -18,14 +18,15 @@ from forecaster.evaluate import Score, origins_from, score
 from forecaster.export import to_onnx, to_safetensors
 from forecaster.forecast import HORIZON, Ask, Forecaster
 from forecaster.golden import golden_record
-from forecaster.network import NetworkConfig
-from forecaster.predict import load_forecaster
+from forecaster.mixtures import mixtures
+from forecaster.network import Network, NetworkConfig
+from forecaster.predict import load_forecaster, load_network
 from forecaster.series import Series
 from forecaster.synthetic import training_set
-from forecaster.train import Source, TrainConfig, describe, train
+from forecaster.train import Source, SourceKind, TrainConfig, describe, train
 from forecaster.windows import CONTEXT
 
-COARSE = timedelta(minutes=5)
+MINUTE, COARSE = timedelta(minutes=1), timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Recipe:
     share: float = 0.7
     synthetic: int = 240
     synthetic_seed: int = 1
+    mixtures: int = 140
     coarse: int = 40
     """So many of the made-up series are there at five-minute steps too."""
     measure_every: int = 7
@@ -43,12 +45,14 @@ class Recipe:
 
 
 def sources(series: Sequence[Series], recipe: Recipe) -> list[Source]:
-    """Everything to learn from: the first share of the real series, and the made-up ones whole."""
+    """Everything to learn from: the first share of the real series, mixtures of those, and the made-up ones whole."""
+    seen = [s.part(0, int(recipe.share * len(s))) for s in series]
     made = training_set(recipe.synthetic_seed, recipe.synthetic)
+    coarse = [s.coarser(COARSE) for s in made[: recipe.coarse]]
     return [
-        *(Source.of(s, recipe.share, real=True) for s in series),
-        *(Source.of(s, 1.0, real=False) for s in made),
-        *(Source.of(s.coarser(COARSE), 1.0, real=False) for s in made[: recipe.coarse]),
+        *(Source.of(s, SourceKind.REAL if s.step == MINUTE else SourceKind.OTHER_STEP) for s in seen),
+        *(Source.of(s, SourceKind.MIXTURE) for s in mixtures(seen, recipe.synthetic_seed, recipe.mixtures)),
+        *(Source.of(s, SourceKind.MADE_UP) for s in [*made, *coarse]),
     ]
 
 
@@ -62,13 +66,17 @@ def build(
     check_writable(path)
     for one in series:
         _check_learnable(one, recipe)
-    network = train(sources(series, recipe), recipe.train, recipe.network, on_step)
+    return pack(path, train(sources(series, recipe), recipe.train, recipe.network, on_step), series, recipe)
+
+
+def pack(path: Path, network: Network, series: Sequence[Series], recipe: Recipe) -> Artefact:
+    """Writes what `recipe` made of `series` as an artefact, with figures of what will be served."""
     files = {MODEL: to_onnx(network), WEIGHTS: to_safetensors(network)}
     about = {"parameters": sum(p.numel() for p in network.parameters()), **describe(recipe.train, recipe.network)}
     with tempfile.TemporaryDirectory() as folder:
-        served = load_forecaster(write_artefact(Path(folder) / path.name, path.name, files, about).path)
-        scores = measure(served, series, recipe)
-        golden = golden_record(served)
+        trial = write_artefact(Path(folder) / path.name, path.name, files, about).path
+        scores = measure(load_forecaster(trial), series, recipe)
+        golden = golden_record(load_network(trial))
     recorded = {"recipe": asdict(recipe), "scores": [s.to_dict() for s in scores]}
     files[METRICS] = (json.dumps(recorded, indent=2, default=str) + "\n").encode()
     files[GOLDEN] = (json.dumps(golden, indent=2) + "\n").encode()

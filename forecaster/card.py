@@ -22,10 +22,11 @@ def card(name: str, parameters: int, recorded: Mapping[str, Any]) -> str:
         [
             f"# Model card: {name}",
             "",
-            f"A global LSTM with {parameters:,} parameters: two hours of context, windows of 1, 2, 7 and 14 days ago "
-            "and of the usual day and week, 15 steps ahead, eight quantiles of each step and of the peak of any window "
-            "of them.",
-            "One network for every workload; it sees only what is relative to a workload's own level.",
+            f"A global LSTM with {parameters:,} parameters: 120 steps of context, windows of 1, 2, 7 and 14 days ago, "
+            "of the usual day, week and hour, the workload's own ridge regression and the usual spread of its moves; "
+            "15 steps ahead, eight quantiles of each step and of the peak of any window of them.",
+            "One network for every workload; it sees only what is relative to a workload's own level. What is served "
+            "and measured here is calibrated online by the last two days.",
             "",
             f"Learned from the first {recipe['share']:.0%} of {len(scores)} histories and from {recipe['synthetic']} "
             f"made-up series (seed {recipe['synthetic_seed']}), in {recipe['train']['steps']:,} steps, "
@@ -43,9 +44,9 @@ def card(name: str, parameters: int, recorded: Mapping[str, Any]) -> str:
             "",
             "## What it is not for",
             "",
-            "Steps below one minute or above five; horizons beyond 15 steps; loads that follow no clock and give no "
-            "sign: there it is about as good as persistence, and its upper quantiles do not cover what nobody could "
-            "know.",
+            "Steps below 15 seconds or above five minutes; horizons beyond 15 steps; loads that follow no clock and "
+            "give no sign: there it is about as good as persistence, and its upper quantiles do not cover what nobody "
+            "could know.",
             "",
         ]
     )

@@ -8,11 +8,12 @@ import warnings
 import torch
 from safetensors.torch import save
 
-from forecaster.forecast import HORIZON
+from forecaster.forecast import HORIZON, LEVELS
 from forecaster.network import Network
-from forecaster.windows import CHANNELS, CONTEXT, FEATURES, LAGS
+from forecaster.usual import SPANS_DAYS
+from forecaster.windows import CANDIDATES, CHANNELS, CONTEXT, FEATURES
 
-INPUTS = ("sequence", "features", "increments", "window")
+INPUTS = ("sequence", "features", "increments", "usual", "window")
 OUTPUTS = ("quantiles", "peak")
 
 
@@ -22,7 +23,8 @@ def example_inputs(batch: int) -> tuple[torch.Tensor, ...]:
     return (
         torch.randn(batch, CONTEXT, CHANNELS, generator=noise),
         torch.randn(batch, FEATURES, generator=noise),
-        torch.randn(batch, len(LAGS), HORIZON, generator=noise),
+        torch.randn(batch, CANDIDATES, HORIZON, generator=noise),
+        torch.randn(batch, len(SPANS_DAYS), HORIZON, len(LEVELS), generator=noise).sort(dim=3).values,
         torch.ones(batch, HORIZON),
     )
 

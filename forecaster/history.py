@@ -28,14 +28,15 @@ MOST_BINS = 10_000_000
 """Four months of seconds; more than that is a gap in a fine history, or a wrong year, and would fill the memory."""
 EARLIEST, LATEST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _FEWEST = 3
+_MINUTE = timedelta(minutes=1)
 _SUFFIXES = (".gz", ".csv", ".parquet")
 
 RawRow = tuple[int, object, object]
 Row = tuple[datetime, float]
 
 
-def load_history(path: Path, kind: Kind = Kind.FLOW, at_least: timedelta = timedelta(minutes=1)) -> Series:
-    """The file as a series on its own grid, made coarser where its step is below `at_least`.
+def load_history(path: Path, kind: Kind = Kind.FLOW, finest: timedelta = _MINUTE) -> Series:
+    """The file as a series on its own grid, made one of whole minutes where its step is below `finest`.
 
     The step is the median distance of its rows. Rows that share a bin (clocks jitter) are averaged. Raises BadHistory.
     """
@@ -57,7 +58,7 @@ def load_history(path: Path, kind: Kind = Kind.FLOW, at_least: timedelta = timed
     sums = np.bincount(index, weights=np.array([value for _, value in rows]), minlength=length)
     values = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
     series = Series(first, step, values, kind, _name(path))
-    return series if step >= at_least else series.coarser(at_least)
+    return series if step >= finest else series.coarser(_MINUTE)
 
 
 def _name(path: Path) -> str:

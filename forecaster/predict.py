@@ -9,8 +9,10 @@ import numpy as np
 import onnxruntime
 
 from forecaster.artefact import Artefact, load_artefact
+from forecaster.calibrated import Calibrated
 from forecaster.errors import BadArtefact
-from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts, Window
+from forecaster.forecast import HORIZON, LEVELS, Ask, Forecaster, Forecasts, Window
+from forecaster.ridge import Fits
 from forecaster.series import FloatArray
 from forecaster.windows import Float32Array, Inputs, Windows
 
@@ -31,13 +33,14 @@ class OnnxForecaster:
             )
         except Exception as error:
             raise BadArtefact(f"{artefact.model}: ONNX Runtime refuses it ({error}); train the model again") from error
+        self._fits = Fits()
         self.name = f"lstm:{artefact.name}"
 
     def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
         """All asks in as few runs of the network as memory allows. Raises NoForecast, naming the series."""
         if not asks:
             return []
-        inputs = Inputs.concatenate([Windows(ask.series).inputs(ask.origins) for ask in asks])
+        inputs = Inputs.concatenate([Windows(ask.series, self._fits).inputs(ask.origins) for ask in asks])
         masks = np.concatenate([np.tile(window_mask(ask.window), (len(ask.origins), 1)) for ask in asks])
         quantiles, peak = self._run(inputs, masks)
         ends = np.cumsum([len(ask.origins) for ask in asks])[:-1]
@@ -53,6 +56,7 @@ class OnnxForecaster:
                 "sequence": inputs.sequence[rows],
                 "features": inputs.features[rows],
                 "increments": inputs.increments[rows],
+                "usual": inputs.usual[rows],
                 "window": masks[rows],
             }
             q, p = self._session.run(["quantiles", "peak"], feed)
@@ -74,6 +78,11 @@ def window_mask(window: Window) -> Float32Array:
     return mask
 
 
-def load_forecaster(path: Path, threads: int = 1) -> OnnxForecaster:
-    """The forecaster of the artefact at `path`. Raises BadArtefact."""
+def load_network(path: Path, threads: int = 1) -> OnnxForecaster:
+    """The network of the artefact at `path` as it was trained. Raises BadArtefact."""
     return OnnxForecaster(load_artefact(path), threads)
+
+
+def load_forecaster(path: Path, threads: int = 1) -> Forecaster:
+    """What is served of the artefact at `path`: its network, calibrated online. Raises BadArtefact."""
+    return Calibrated(load_network(path, threads))

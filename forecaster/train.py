@@ -7,9 +7,11 @@ origins of each, and a random window for the peak head. Seeds are fixed; a run o
 from __future__ import annotations
 
 import copy
+import enum
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -18,29 +20,48 @@ from torch import Tensor, nn
 from forecaster.forecast import HORIZON, LEVELS
 from forecaster.network import Network, NetworkConfig
 from forecaster.series import FloatArray, IntArray, Series
-from forecaster.windows import CONTEXT, Inputs, Windows
+from forecaster.windows import CALENDAR, CONTEXT, SUCCESS, USUAL, Inputs, Windows
+
+_LARGER = (4, 3)
+"""So many times the series, and the origins of each, are drawn at once."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """How to train. Two cores make about 700 steps a minute."""
 
-    steps: int = 16_000
+    steps: int = 18_000
     series_per_step: int = 16
     origins_per_series: int = 24
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     seed: int = 0
-    real_share: float = 0.5
-    """Share of the drawn series that are real; the rest is made up."""
+    real_share: float = 0.12
+    """Share of the drawn series that are real at one-minute steps. More, and ten traces are learned by heart."""
+    other_step_share: float = 0.06
+    """Share of those that are real at other steps."""
+    mixture_share: float = 0.25
+    """Share of the mixtures of real series; the rest is made up."""
     metric_weight: float = 0.75
     """1 weighs every bin by its absolute error, as the score does, so that peaks rule; 0 weighs all moments alike."""
     calendar_dropout: float = 0.25
     """Share of the drawn series that hide their clock: a workload's hours need not be those of the traces."""
+    slow_dropout: float = 0.2
+    """Share of the drawn series that hide what is usual for them, and of those that hide whose rule was right: both
+    hardly change, so that a network could tell the traces by them."""
     level_weights: tuple[float, ...] = (1, 1, 1, 1, 1, 1.5, 2, 2)
     """The upper levels are what capacity is bought for."""
     average: float = 0.999
     """Decay of the running mean of the weights, which is what is kept in the end."""
+
+
+class SourceKind(enum.Enum):
+    """Where a series comes from; each kind has its share of what is drawn."""
+
+    REAL = enum.auto()
+    OTHER_STEP = enum.auto()
+    MIXTURE = enum.auto()
+    MADE_UP = enum.auto()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,23 +69,23 @@ class Source:
     """One series to learn from: its windows, the origins that may be drawn, how large its usual error is."""
 
     windows: Windows
-    stop: int
     usual_error: float
-    real: bool
+    kind: SourceKind
 
     @staticmethod
-    def of(series: Series, share: float, real: bool) -> Source:
-        """`share` of the series, counted from its start, may be seen; the targets lie in it too."""
-        stop = int(share * len(series))
-        seen = series.values[:stop]
+    def of(series: Series, kind: SourceKind) -> Source:
+        """All of `series` may be seen: what is to be measured on was cut off before."""
+        seen = series.values
         moves = np.abs(seen[HORIZON:] - seen[:-HORIZON])
         usual = float(np.nanmean(moves)) if np.isfinite(moves).any() else 1.0
-        return Source(Windows(series.part(0, stop)), stop, max(usual, 1e-9), real)
+        windows = Windows(series)
+        windows.prepare()
+        return Source(windows, max(usual, 1e-9), kind)
 
     def draw(self, rng: np.random.Generator, count: int) -> IntArray:
-        """[count] origins with a full context before and all targets after them, inside the cut."""
+        """[count] origins with a full context before and all targets after them, inside the series."""
         first = CONTEXT + int(np.argmax(self.windows.series.known))
-        return rng.integers(first, self.stop - HORIZON, size=count)
+        return rng.integers(first, len(self.windows.series) - HORIZON, size=count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +97,12 @@ class Batch:
     windows: Tensor
     peaks: Tensor
     weights: Tensor
+
+    def rows(self, picked: IntArray) -> Batch:
+        rows = torch.from_numpy(picked)
+        return Batch(
+            self.inputs.rows(picked), self.targets[rows], self.windows[rows], self.peaks[rows], self.weights[rows]
+        )
 
 
 def train(
@@ -90,10 +117,12 @@ def train(
     network = Network(network_config)
     averaged = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    batches: list[Batch] = []
     for step in range(config.steps):
+        batches = batches or draw_batches(sources, config, rng)
         for group in optimiser.param_groups:
             group["lr"] = config.learning_rate * _schedule(step / config.steps)
-        loss = batch_loss(network, draw_batch(sources, config, rng), config)
+        loss = batch_loss(network, batches.pop(), config)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -111,9 +140,8 @@ def batch_loss(network: Network, batch: Batch, config: TrainConfig) -> Tensor:
     The weights depend only on what was known at the origin: weights that looked at the target would bend the quantiles.
     """
     x = batch.inputs
-    quantiles, peak = network(
-        torch.from_numpy(x.sequence), torch.from_numpy(x.features), torch.from_numpy(x.increments), batch.windows
-    )
+    seen = (torch.from_numpy(part) for part in (x.sequence, x.features, x.increments, x.usual))
+    quantiles, peak = network(*seen, batch.windows)
     levels = torch.tensor(LEVELS)
     by_level = torch.tensor(config.level_weights)
     steps = _pinball(batch.targets.unsqueeze(2) - quantiles, levels) * by_level
@@ -121,18 +149,32 @@ def batch_loss(network: Network, batch: Batch, config: TrainConfig) -> Tensor:
     return (steps.mean(dim=(1, 2)) * batch.weights).mean() + 0.5 * (peaks.mean(dim=1) * batch.weights).mean()
 
 
+def draw_batches(sources: Sequence[Source], config: TrainConfig, rng: np.random.Generator) -> list[Batch]:
+    """Several batches at once, shuffled into each other: the work per series is done once for many origins."""
+    count = _LARGER[0] * _LARGER[1]
+    larger = replace(
+        config,
+        series_per_step=_LARGER[0] * config.series_per_step,
+        origins_per_series=_LARGER[1] * config.origins_per_series,
+    )
+    drawn = draw_batch(sources, larger, rng)
+    parts = np.array_split(rng.permutation(len(drawn.targets)), count)
+    return [drawn.rows(part) for part in parts]
+
+
 def draw_batch(sources: Sequence[Source], config: TrainConfig, rng: np.random.Generator) -> Batch:
     """Origins of a few series, with a random peak window each; series are drawn alike, whatever their length."""
-    real = np.array([s.real for s in sources])
-    share = config.real_share if real.any() and not real.all() else 1.0 if real.all() else 0.0
-    odds = np.where(real, share / max(real.sum(), 1), (1 - share) / max((~real).sum(), 1))
+    odds = _odds(sources, config)
     parts, targets, weights = [], [], []
     for pick in rng.choice(len(sources), config.series_per_step, p=odds):
         source = sources[pick]
         origins = source.draw(rng, config.origins_per_series)
         inputs = source.windows.inputs(origins)
         if rng.random() < config.calendar_dropout:
-            inputs.features[:, -8:] = 0.0
+            inputs.features[:, -CALENDAR:] = 0.0
+        for slow in (USUAL, SUCCESS):
+            if rng.random() < config.slow_dropout:
+                inputs.features[:, slow] = 0.0
         parts.append(inputs)
         targets.append((source.windows.targets(origins) - inputs.last[:, None]) / inputs.scale[:, None])
         weights.append(np.clip((inputs.scale / source.usual_error) ** config.metric_weight, 0.02, 50.0))
@@ -147,6 +189,22 @@ def draw_batch(sources: Sequence[Source], config: TrainConfig, rng: np.random.Ge
         peaks=_tensor(np.clip(np.where(np.isnan(within).any(axis=1), np.nan, within.max(axis=1)), -60.0, 60.0)),
         weights=_tensor(w / w.mean()),
     )
+
+
+def _odds(sources: Sequence[Source], config: TrainConfig) -> FloatArray:
+    """[sources], how likely each is drawn: by its kind's share, alike within a kind."""
+    shares = {
+        SourceKind.REAL: config.real_share,
+        SourceKind.OTHER_STEP: config.other_step_share,
+        SourceKind.MIXTURE: config.mixture_share,
+        SourceKind.MADE_UP: 1.0 - config.real_share - config.other_step_share - config.mixture_share,
+    }
+    counts = Counter(s.kind for s in sources)
+    odds: FloatArray = np.array([shares[s.kind] / counts[s.kind] for s in sources])
+    if not odds.any():  # the only kind that is there has no share
+        odds = np.ones(len(sources))
+    odds /= odds.sum()
+    return odds
 
 
 def describe(config: TrainConfig, network_config: NetworkConfig) -> dict[str, object]:

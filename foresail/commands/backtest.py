@@ -15,6 +15,7 @@ from forecaster.baselines import BASELINES
 from forecaster.evaluate import REGIMES, STEPS, MeanScore, Score, Yardstick, mean_score, origins_from, score_against
 from forecaster.forecast import HORIZON, Ask, Forecaster, Forecasts, Window
 from forecaster.series import IntArray, Series
+from forecaster.windows import MIN_STEP
 from foresail.commands.forecast import forecaster_of
 from foresail.commands.history_options import add_kind_option, add_prometheus_options, read_histories
 from foresail.errors import UsageError
@@ -155,7 +156,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _histories(options: argparse.Namespace) -> list[History]:
-    read = read_histories(options, options.files)
+    read = read_histories(options, options.files, MIN_STEP)
     return [
         History(series, origins_from(series, options.share, options.every), group)
         for series, group in zip(read, options.classes or [None] * len(read), strict=True)

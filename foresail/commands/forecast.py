@@ -24,6 +24,7 @@ _EXAMPLES = """examples:
   foresail forecast connections.parquet --kind stock --json -
   foresail forecast history.csv --model last-value
   foresail forecast --prometheus http://prometheus:9090 --query 'sum(rate(messages_total[5m]))'"""
+_BARE = ":network"
 _SHOWN = (0.05, 0.5, 0.9, 0.95, 0.99)
 
 
@@ -50,16 +51,19 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
         "--model",
         default="base",
         metavar="MODEL",
-        help=f"a model folder, a shipped model, or a baseline: {', '.join(BASELINES)} (default: base)",
+        help=f"a model folder, a shipped model, or a baseline: {', '.join(BASELINES)}; MODEL{_BARE} is a model's "
+        "network without its online calibration (default: base)",
     )
 
 
 def forecaster_of(name: str) -> Forecaster:
-    """A baseline by its name, else the model at that place."""
+    """A baseline by its name, else the model at that place; its bare network where the name ends in `:network`."""
     if name in BASELINES:
         return BASELINES[name]
-    from forecaster.predict import load_forecaster
+    from forecaster.predict import load_forecaster, load_network
 
+    if name.endswith(_BARE):
+        return load_network(find_model(name.removesuffix(_BARE)))
     return load_forecaster(find_model(name))
 
 

@@ -24,6 +24,7 @@ DAYS = 28.0
 _MOST_DAYS = LONGEST / DAY
 _NAMED = re.compile(r"([A-Za-z_][\w.-]*)(?::(stock|flow))?=(?![=~])(.*)", re.DOTALL)
 """NAME=PROMQL. No PromQL begins with a name and a single `=`; where it compares, it is `==`, `=~` or inside braces."""
+_MINUTE = timedelta(minutes=1)
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 _LONGEST_NAME = 60
 
@@ -86,9 +87,10 @@ def read_history(options: argparse.Namespace) -> Series:
     return read_histories(options, [] if options.file is None else [options.file])[0]
 
 
-def read_histories(options: argparse.Namespace, files: Sequence[Path]) -> list[Series]:
+def read_histories(options: argparse.Namespace, files: Sequence[Path], finest: timedelta = _MINUTE) -> list[Series]:
     """Every file as a history, or every query where there is no file; at least one, all of the kind of `--kind`.
 
+    A file with steps below `finest` becomes one of minutes.
     Raises UsageError where both are named or neither, and what reading raises.
     """
     if files and (options.prometheus or options.query):
@@ -96,7 +98,7 @@ def read_histories(options: argparse.Namespace, files: Sequence[Path]) -> list[S
     if not files and not options.prometheus and not options.query:
         raise UsageError("no history; name a FILE, or --prometheus URL with --query QUERY")
     kind = kind_of(options)
-    return [load_history(file, kind) for file in files] or from_prometheus(options, kind)
+    return [load_history(file, kind, finest) for file in files] or from_prometheus(options, kind)
 
 
 def from_prometheus(options: argparse.Namespace, kind: Kind = Kind.FLOW) -> list[Series]:

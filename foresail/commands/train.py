@@ -9,6 +9,7 @@ from pathlib import Path
 
 from forecaster.history import load_history
 from forecaster.series import Series
+from forecaster.windows import MIN_STEP
 from foresail.commands.history_options import add_prometheus_options, from_prometheus
 from foresail.errors import UsageError
 from foresail.output import err, out, progress
@@ -89,4 +90,4 @@ def _histories(folder: Path, exclude: list[str]) -> list[Series]:
     ]
     if not files:
         raise UsageError(f"{folder}: no file ends in {', '.join(_SUFFIXES)} (after --exclude); name another folder")
-    return [load_history(f) for f in files]
+    return [load_history(f, finest=MIN_STEP) for f in files]

@@ -21,14 +21,12 @@ BASE = Path(__file__).parents[2] / "models" / "base"
 
 
 def real_inputs() -> dict[str, Any]:
+    """By the names, and in the order, that the exported network takes."""
+    from forecaster.export import INPUTS
+
     inputs = Windows(a_load(3, days=9)).inputs(np.arange(100, 2500, 60))
     masks = [window_mask(Window(1 + k % 15, 15)) for k in range(len(inputs.last))]
-    return {
-        "sequence": inputs.sequence,
-        "features": inputs.features,
-        "increments": inputs.increments,
-        "window": np.stack(masks),
-    }
+    return {**{name: getattr(inputs, name) for name in INPUTS[:-1]}, "window": np.stack(masks)}
 
 
 def by_torch(network: Any, feed: dict[str, Any]) -> list[Any]:
@@ -49,7 +47,9 @@ def assert_parity(network: Any, content: bytes) -> None:
             np.testing.assert_allclose(theirs, ours, rtol=1e-5, atol=1e-5)
 
 
-def test_a_fresh_network_says_the_same_in_both() -> None:
+@pytest.fixture(scope="module")
+def fresh() -> tuple[Any, bytes]:
+    """A network with weights of no meaning, and what it is exported to."""
     import torch
 
     from forecaster.export import to_onnx
@@ -60,7 +60,28 @@ def test_a_fresh_network_says_the_same_in_both() -> None:
     with torch.no_grad():
         for weights in network.parameters():
             weights.normal_(0.0, 0.1)
-    assert_parity(network, to_onnx(network))
+    return network, to_onnx(network)
+
+
+def test_a_fresh_network_says_the_same_in_both(fresh: tuple[Any, bytes]) -> None:
+    assert_parity(*fresh)
+
+
+def test_the_example_that_is_traced_has_the_shapes_of_real_inputs() -> None:
+    from forecaster.export import example_inputs
+
+    real = real_inputs()
+    rows = len(real["window"])
+    assert [tuple(x.shape) for x in example_inputs(rows)] == [x.shape for x in real.values()]
+
+
+def test_inputs_and_outputs_have_names_and_a_free_batch_size(fresh: tuple[Any, bytes]) -> None:
+    from forecaster.export import INPUTS, OUTPUTS
+
+    session = onnxruntime.InferenceSession(fresh[1])
+    assert tuple(x.name for x in session.get_inputs()) == INPUTS
+    assert tuple(x.name for x in session.get_outputs()) == OUTPUTS
+    assert {x.shape[0] for x in session.get_inputs()} == {"batch"}
 
 
 def test_weights_survive_safetensors() -> None:

@@ -76,7 +76,7 @@ def test_jitter_and_one_late_scrape_do_not_change_the_grid(tmp_path: Path) -> No
 def test_finer_files_become_minutes(tmp_path: Path) -> None:
     path = write_history(tmp_path / "load.csv", a_series(np.arange(12.0), timedelta(seconds=15)))
     assert load_history(path).values.tolist() == [1.5, 5.5, 9.5]
-    assert load_history(path, at_least=timedelta(seconds=15)).values.tolist() == list(range(12))
+    assert load_history(path, finest=timedelta(seconds=15)).values.tolist() == list(range(12))
 
 
 def test_a_gap_of_months_stays_a_gap(tmp_path: Path) -> None:

@@ -13,17 +13,18 @@ from hypothesis import strategies as st
 from forecaster.artefact import MODEL, write_artefact
 from forecaster.errors import BadArtefact, NoForecast
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts, Window
-from forecaster.predict import OnnxForecaster, load_forecaster, window_mask
+from forecaster.predict import OnnxForecaster, load_forecaster, load_network, window_mask
 from forecaster.series import Series
 from tests.helpers.histories import a_load, a_series, loads, with_another_future
 
 WHOLE = Window()
+BASE = Path(__file__).parents[2] / "models" / "base"
 windows = st.tuples(st.integers(1, HORIZON), st.integers(1, HORIZON)).map(lambda w: Window(min(w), max(w)))
 
 
 @cache
 def base() -> OnnxForecaster:
-    return load_forecaster(Path(__file__).parents[2] / "models" / "base")
+    return load_network(BASE)
 
 
 def forecasts_at(series: Series, *origins: int, window: Window = WHOLE) -> Forecasts:
@@ -95,6 +96,15 @@ def test_nothing_known_is_said_with_the_name_of_the_series() -> None:
 def test_the_name_says_which_network() -> None:
     assert base().name == "lstm:base"
     assert forecasts_at(a_load(), 500).model == "lstm:base"
+
+
+def test_what_is_served_is_the_network_with_its_upper_quantiles_calibrated() -> None:
+    series, origins = a_load(3, days=6, gaps=0), np.array([1500, 1600])
+    bare, served = (f.forecast([Ask(series, origins)])[0] for f in (base(), load_forecaster(BASE)))
+    assert served.model == bare.model
+    median = LEVELS.index(0.5) + 1
+    np.testing.assert_allclose(served.quantiles[..., :median], bare.quantiles[..., :median], rtol=1e-4)
+    assert not np.allclose(served.quantiles[..., median:], bare.quantiles[..., median:], rtol=1e-3)
 
 
 def test_a_constant_load_goes_on() -> None:

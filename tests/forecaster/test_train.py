@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 
 from forecaster.forecast import HORIZON, LEVELS
 from forecaster.series import Series
-from forecaster.windows import CONTEXT
+from forecaster.windows import CALENDAR, CONTEXT, SUCCESS, USUAL
 from tests.helpers.histories import MINUTE, a_load, a_series, with_another_future
 
 pytestmark = pytest.mark.train
@@ -62,14 +64,103 @@ def test_a_batch_is_in_the_units_of_the_network_with_peaks_of_its_windows() -> N
         assert not targets.isnan().any() or batch.peaks[row].isnan()
 
 
-def test_a_hidden_calendar_is_all_zeros() -> None:
+@pytest.mark.parametrize("hidden", [0.0, 1.0])
+def test_hidden_parts_are_all_zeros(hidden: float) -> None:
     from forecaster.train import Source, TrainConfig, draw_batch
 
     sources = [Source.of(s, 0.8, real=True) for s in some_series()]
-    for dropout, hidden in ((1.0, True), (0.0, False)):
-        config = TrainConfig(series_per_step=2, origins_per_series=2, calendar_dropout=dropout)
-        inputs = draw_batch(sources, config, np.random.default_rng(2)).inputs
-        assert (inputs.features[:, -8:] == 0).all() == hidden
+    for calendar, slow in ((hidden, 0.0), (0.0, hidden)):
+        config = TrainConfig(series_per_step=2, origins_per_series=2, calendar_dropout=calendar, slow_dropout=slow)
+        features = draw_batch(sources, config, np.random.default_rng(2)).inputs.features
+        assert (features[:, -CALENDAR:] == 0).all() == bool(calendar)
+        assert (features[:, USUAL] == 0).all() == bool(slow)
+        assert (features[:, SUCCESS] == 0).all() == bool(slow)
+        assert features[:, SUCCESS.stop : -CALENDAR].any(axis=1).all()
+
+
+def test_each_part_is_hidden_at_its_share_and_on_its_own() -> None:
+    from forecaster.train import Source, TrainConfig, draw_batch
+
+    sources = [Source.of(a_load(days=3, gaps=0), 0.9, real=True)]
+    plain, features = (
+        draw_batch(
+            sources,
+            TrainConfig(series_per_step=300, origins_per_series=1, calendar_dropout=2.5 * share, slow_dropout=share),
+            np.random.default_rng(5),
+        ).inputs.features
+        for share in (0.0, 0.2)
+    )
+    parts = USUAL, SUCCESS, slice(-CALENDAR, None)
+    there = [plain[:, part].any(axis=1) for part in parts]
+    hidden = [~features[:, part].any(axis=1) & known for part, known in zip(parts, there, strict=True)]
+    for gone, known, share in zip(hidden, there, (0.2, 0.2, 0.5), strict=True):
+        assert gone.sum() / known.sum() == pytest.approx(share, abs=0.08)
+    assert (hidden[0] & hidden[1]).sum() / (there[0] & there[1]).sum() == pytest.approx(0.04, abs=0.03)
+    for part, gone in zip(parts, hidden, strict=True):
+        plain[gone, part] = 0.0
+    np.testing.assert_array_equal(features, plain)
+
+
+def kinds(made: int, minutes: int, others: int) -> list[Any]:
+    """Sources of so many made-up series, real ones of a minute, and real ones of another step."""
+    from forecaster.train import Source
+
+    def source(step: timedelta, real: bool) -> Source:
+        return Source.of(a_series(np.ones(400), step), 1.0, real)
+
+    return [
+        *(source(MINUTE, False) for _ in range(made)),
+        *(source(MINUTE, True) for _ in range(minutes)),
+        *(source(timedelta(seconds=15 if k % 2 else 300), True) for k in range(others)),
+    ]
+
+
+@pytest.mark.parametrize(("made", "minutes", "others"), [(5, 3, 2), (1, 1, 1), (2, 9, 4)])
+def test_each_kind_is_drawn_by_its_share_and_alike_within(made: int, minutes: int, others: int) -> None:
+    from forecaster.train import TrainConfig, _odds
+
+    odds = _odds(kinds(made, minutes, others), TrainConfig(real_share=0.4, other_step_share=0.25))
+    groups = np.split(odds, [made, made + minutes])
+    np.testing.assert_allclose([group.sum() for group in groups], [0.6, 0.3, 0.1])
+    assert all(np.ptp(group) < 1e-12 for group in groups)
+
+
+@pytest.mark.parametrize(
+    ("made", "minutes", "others", "real_share"),
+    [(3, 0, 0, 0.4), (0, 3, 0, 0.4), (0, 0, 3, 0.4), (0, 2, 2, 0.4), (2, 2, 0, 0.4), (3, 0, 0, 1.0), (0, 3, 0, 0.0)],
+)
+def test_a_kind_that_is_not_there_leaves_its_share_to_the_others(
+    made: int, minutes: int, others: int, real_share: float
+) -> None:
+    from forecaster.train import TrainConfig, _odds
+
+    odds = _odds(kinds(made, minutes, others), TrainConfig(real_share=real_share))
+    assert odds.sum() == pytest.approx(1.0)
+    assert (odds > 0).all()
+
+
+def test_the_batches_of_one_draw_keep_inputs_and_targets_together() -> None:
+    from forecaster.train import Source, TrainConfig, draw_batches
+
+    # Each load is a slope of its own, so that an input tells what its target must be.
+    sources = [Source.of(a_series(1000.0 + slope * np.arange(900.0)), 1.0, real=True) for slope in (1.0, 2.0, 5.0)]
+    config = TrainConfig(series_per_step=3, origins_per_series=4, slow_dropout=0.0)
+    batches = draw_batches(sources, config, np.random.default_rng(6))
+    assert [len(batch.targets) for batch in batches] == [12] * 12
+    ahead = np.arange(1, HORIZON + 1)
+    slopes = set()
+    for batch in batches:
+        inputs = batch.inputs
+        before = inputs.scale * np.sinh(inputs.sequence[:, -2, 0].astype(np.float64))
+        slopes |= set(np.round(-before).astype(int).tolist())
+        moves = batch.targets.numpy() * inputs.scale[:, None]
+        np.testing.assert_allclose(moves, -before[:, None] * ahead, rtol=1e-3)
+        inside = np.where(batch.windows.numpy() > 0, batch.targets.numpy(), -np.inf)
+        np.testing.assert_array_equal(batch.peaks.numpy(), inside.max(axis=1))
+    assert slopes == {1, 2, 5}
+    weights = np.concatenate([batch.weights.numpy() for batch in batches])
+    assert weights.mean() == pytest.approx(1.0, abs=1e-5)
+    assert len({tuple(batch.inputs.last.tolist()) for batch in batches}) == 12
 
 
 def test_missing_targets_count_as_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What the network sees: nothing after the origin, nothing of the unit, and each lag where it belongs."""
+"""What the network sees: nothing after the origin, nothing of the unit, and each lag and candidate where it belongs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.errors import NoForecast
-from forecaster.forecast import HORIZON
-from forecaster.series import Series
-from forecaster.windows import AFTER, BEFORE, CHANNELS, CONTEXT, FEATURES, LAGS, Inputs, Windows
+from forecaster.forecast import HORIZON, LEVELS
+from forecaster.past import Past
+from forecaster.ridge import Fits, Ridge
+from forecaster.series import DAY, Series
+from forecaster.success import Success
+from forecaster.usual import SPANS_DAYS, Usual, over_the_horizon
+from forecaster.windows import (
+    AFTER,
+    BEFORE,
+    CALENDAR,
+    CANDIDATES,
+    CHANNELS,
+    CONTEXT,
+    FEATURES,
+    HOURS,
+    LAGS,
+    LEVEL_STEPS,
+    RULE_STEPS,
+    RULES,
+    SUCCESS,
+    USUAL,
+    Inputs,
+    Windows,
+)
 from tests.helpers.histories import MINUTE, MONDAY, a_load, a_series, loads, with_another_future
 
 NAN = float("nan")
 PER_LAG = BEFORE + HORIZON + AFTER + 2
+RIDGE = len(LAGS) + len(HOURS)
+"""The ridge's place among the candidates; the recent levels follow."""
 
 
 def inputs_at(series: Series, *origins: int) -> Inputs:
@@ -54,13 +77,13 @@ def test_a_series_that_ends_at_the_origin_gives_the_same_inputs(series: Series, 
 def test_inputs_know_nothing_of_the_unit(series: Series, factor: float, data: st.DataObject) -> None:
     origin = data.draw(st.integers(0, len(series) - 1))
     plain, scaled = inputs_at(series, origin), inputs_at(series.scaled(factor), origin)
-    for name in ("sequence", "features", "increments"):
+    for name in ("sequence", "features", "increments", "usual"):
         np.testing.assert_allclose(getattr(scaled, name), getattr(plain, name), rtol=1e-4, atol=1e-5, err_msg=name)
     np.testing.assert_allclose(scaled.last, factor * plain.last)
     np.testing.assert_allclose(scaled.scale, factor * plain.scale)
 
 
-@pytest.mark.parametrize("step", [MINUTE, 5 * MINUTE])
+@pytest.mark.parametrize("step", [timedelta(seconds=15), MINUTE, 5 * MINUTE])
 def test_the_increments_of_a_daily_pattern_are_what_comes_next(step: timedelta) -> None:
     per_day = timedelta(days=1) // step
     pattern = np.random.default_rng(1).uniform(10, 20, size=per_day)
@@ -72,6 +95,83 @@ def test_the_increments_of_a_daily_pattern_are_what_comes_next(step: timedelta) 
         expected = comes if min(days) <= 7 else np.zeros(HORIZON)
         np.testing.assert_allclose(inputs.increments[0, lag], expected, atol=1e-6, err_msg=f"days {days}")
     np.testing.assert_allclose(inputs.sequence[0, :, 1], inputs.sequence[0, :, 0], atol=1e-6)
+
+
+def test_what_an_hour_adds_each_hour_is_a_candidate() -> None:
+    hour = np.random.default_rng(4).uniform(10, 20, size=60)
+    series = a_series(np.tile(hour, 40))
+    origin = 30 * 60 + 7
+    inputs = inputs_at(series, origin)
+    comes = (series.values[origin + 1 : origin + 1 + HORIZON] - series.values[origin]) / inputs.scale[0]
+    for place in (len(LAGS), len(LAGS) + 1):
+        np.testing.assert_allclose(inputs.increments[0, place], comes, atol=1e-6)
+
+
+def test_an_hour_that_is_shorter_than_the_horizon_is_not_read_beyond_the_origin() -> None:
+    series = a_load(days=3, gaps=0)  # twelve bins an hour, fifteen to the horizon
+    last_day = inputs_at(series, len(series) - 1)
+    assert last_day.features[0, len(LAGS) * PER_LAG + BEFORE + HORIZON + 1] == pytest.approx(np.arcsinh(2 / 3))
+
+
+@given(loads(2, 9), st.data())
+@settings(max_examples=15, deadline=None)
+def test_the_slow_parts_stand_where_they_are_named(series: Series, data: st.DataObject) -> None:
+    origins = np.sort(data.draw(st.lists(st.integers(0, len(series) - 1), min_size=1, max_size=4)))
+    inputs, past = Windows(series).inputs(origins), Past(series)
+    ridge, scale = Ridge(past), inputs.scale[:, None]
+    moves, enough = Usual(past).at(origins)
+    rates = Success(past, Ridge(past), RULES, RULE_STEPS).at(origins, CONTEXT)
+    usual = over_the_horizon(moves) / inputs.scale[:, None, None, None]
+    forecast, _ = ridge.moves(origins)
+    np.testing.assert_allclose(inputs.features[:, SUCCESS], rates, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(inputs.features[:, USUAL][:, -len(SPANS_DAYS) :], enough)
+    np.testing.assert_allclose(inputs.usual, usual, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(inputs.increments[:, RIDGE], np.clip(forecast / scale, -30, 30), rtol=1e-5, atol=1e-6)
+
+
+def test_the_recent_levels_are_candidates_for_every_step() -> None:
+    values = np.random.default_rng(5).uniform(50, 60, size=600)
+    inputs = inputs_at(a_series(values), 500)
+    assert LEVEL_STEPS == (15, 5, 15)
+    levels = np.median(values[486:501]), values[496:501].mean(), values[486:501].mean()
+    for place, level in enumerate(levels):
+        expected = np.full(HORIZON, (level - values[500]) / inputs.scale[0])
+        np.testing.assert_allclose(inputs.increments[0, RIDGE + 1 + place], expected, rtol=1e-4, atol=1e-7)
+
+
+@given(loads(2, 9), st.data())
+@settings(max_examples=10, deadline=None)
+def test_preparing_changes_no_input(series: Series, data: st.DataObject) -> None:
+    origins = np.array(data.draw(st.lists(st.integers(0, len(series) - 1), min_size=1, max_size=5)))
+    windows = Windows(series)
+    windows.prepare()
+    prepared, plain = windows.inputs(origins), Windows(series).inputs(origins)
+    for part in fields(Inputs):
+        np.testing.assert_allclose(
+            getattr(prepared, part.name), getattr(plain, part.name), rtol=1e-5, atol=1e-6, err_msg=part.name
+        )
+
+
+def test_a_series_without_a_measured_bin_can_be_prepared() -> None:
+    Windows(a_series(np.full(500, np.nan))).prepare()
+
+
+@given(loads(9, 9), st.integers(-30, 30))
+@settings(max_examples=8, deadline=None)
+def test_only_the_day_of_the_week_knows_which_day_it_is(series: Series, days: int) -> None:
+    origins = range(len(series) - 300, len(series), 71)
+    here, there = inputs_at(series, *origins), inputs_at(replace(series, start=series.start + days * DAY), *origins)
+    np.testing.assert_array_equal(there.features[:, :-CALENDAR], here.features[:, :-CALENDAR])
+    np.testing.assert_allclose(there.features[:, -CALENDAR:-2], here.features[:, -CALENDAR:-2], atol=1e-6)
+    for name in ("sequence", "increments", "usual", "last", "scale"):
+        np.testing.assert_array_equal(getattr(there, name), getattr(here, name))
+
+
+def test_fits_that_were_made_before_give_the_same_inputs() -> None:
+    fits, series = Fits(), a_load(days=6)
+    first = Windows(series, fits).inputs(np.array([len(series) - 1]))
+    assert_same(Windows(series, fits).inputs(np.array([len(series) - 1])), first)
+    assert_same(inputs_at(series, len(series) - 1), first)
 
 
 @pytest.mark.parametrize(("late", "there"), [(0, 1.0), (1, 0.0)])
@@ -101,13 +201,15 @@ def test_the_context_of_yesterday_is_there_as_a_whole_or_not_at_all() -> None:
     np.testing.assert_allclose(there.sequence[0, :, 1], np.arcsinh(expected), rtol=1e-5)
 
 
-def test_recent_means_are_of_a_day_and_of_a_week_to_the_bin() -> None:
+def test_recent_means_are_of_a_day_and_of_a_week_up_to_the_last_full_hour() -> None:
     series = a_load(days=9, gaps=0)
     origin = len(series) - 20
+    hour = (origin + 1) // 12 * 12
+    assert hour < origin + 1
     inputs = inputs_at(series, origin)
-    first = len(LAGS) * PER_LAG + 15
+    first = FEATURES - CALENDAR - 6
     for column, days in ((first, 1), (first + 1, 7)):
-        mean = series.values[origin + 1 - days * series.bins_per_day : origin + 1].mean()
+        mean = series.values[hour - days * series.bins_per_day : hour].mean()
         expected = np.arcsinh((mean - inputs.last[0]) / inputs.scale[0])
         assert inputs.features[0, column] == pytest.approx(expected, rel=1e-5)
 
@@ -145,6 +247,8 @@ def test_odd_histories_give_finite_inputs(values: list[float]) -> None:
     inputs = inputs_at(series, first, len(series) - 1)
     assert inputs.sequence.shape == (2, CONTEXT, CHANNELS)
     assert inputs.features.shape == (2, FEATURES)
+    assert inputs.increments.shape == (2, CANDIDATES, HORIZON)
+    assert inputs.usual.shape == (2, len(SPANS_DAYS), HORIZON, len(LEVELS))
     assert all(np.isfinite(getattr(inputs, part.name)).all() for part in fields(Inputs))
     assert (inputs.scale > 0).all()
 
@@ -160,9 +264,9 @@ def test_an_origin_without_a_known_bin_is_refused(origin: int) -> None:
         inputs_at(a_series([NAN] * 40 + [1.0] * 60), origin)
 
 
-@pytest.mark.parametrize("step", [timedelta(seconds=30), timedelta(minutes=10)])
+@pytest.mark.parametrize("step", [timedelta(seconds=10), timedelta(minutes=10)])
 def test_a_step_that_the_network_does_not_know_is_refused(step: timedelta) -> None:
-    with pytest.raises(NoForecast, match="the network takes 0:01:00 to 0:05:00"):
+    with pytest.raises(NoForecast, match="the network takes 0:00:15 to 0:05:00"):
         Windows(a_series([1.0, 2.0], step))
 
 
@@ -191,6 +295,8 @@ def test_no_origins_give_empty_inputs() -> None:
     inputs = Windows(a_series(np.ones(500))).inputs(np.zeros(0, dtype=np.int64))
     assert inputs.features.shape == (0, FEATURES)
     assert inputs.sequence.shape == (0, CONTEXT, CHANNELS)
+    assert inputs.increments.shape == (0, CANDIDATES, HORIZON)
+    assert inputs.usual.shape == (0, len(SPANS_DAYS), HORIZON, len(LEVELS))
 
 
 def test_an_origin_beyond_the_series_says_where_the_series_ends() -> None:

@@ -1,0 +1,72 @@
+"""Upper quantiles that cover what they say, corrected online by how often they were passed of late.
+
+Each upper level of each step, and of the peak, has a stretch: by so much of its own distance from the median it is
+moved. A stretch follows the quantile tracker of adaptive conformal inference (Gibbs and Candes 2021; Angelopoulos,
+Candes and Tibshirani 2023): up by `rate * level` when the truth passed the quantile, down by `rate * (1 - level)` when
+it did not.
+
+Two things keep it from running away where a forecast's width goes to zero and comes back: the stretch is bounded, and
+the distance never counts as less than a share of the workload's usual move. Only upper levels are moved, because only
+they buy capacity. A stretch starts at zero two midnights back, so that it can be rebuilt from history alone, and a
+forecast does not depend on when its forecaster was started. Pure: numpy only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecaster.forecast import LEVELS
+from forecaster.series import FloatArray, IntArray
+
+STRIDE = 5
+"""Bins between the origins that are learned from."""
+MEMORY_DAYS = 2
+RATE = 0.03
+LEAST, MOST = -0.4, 1.0
+_UPPER = np.array(LEVELS) > 0.5
+_MEDIAN = LEVELS.index(0.5)
+_SHARE_OF_MOVE = 0.05
+
+
+def reach(quantiles: FloatArray, moves: FloatArray) -> FloatArray:
+    """[N, C, levels], what one unit of stretch moves each level of quantiles [N, C, levels] by; moves [N] as below."""
+    away: FloatArray = np.abs(quantiles - quantiles[..., _MEDIAN : _MEDIAN + 1])
+    return np.minimum(away, moves[:, None, None]) + _SHARE_OF_MOVE * moves[:, None, None]
+
+
+def stretched(quantiles: FloatArray, moves: FloatArray, stretch: FloatArray) -> FloatArray:
+    """[N, C, levels], the quantiles with their upper levels moved by `stretch` [N, C, levels]; they still ascend.
+
+    `moves` [N] is the usual size of this workload's moves, in the unit of the quantiles.
+    """
+    moved = quantiles + np.where(_UPPER, stretch, 0.0) * reach(quantiles, moves)
+    ascending: FloatArray = np.maximum.accumulate(moved, axis=-1)
+    return ascending
+
+
+def track(runs: IntArray, quantiles: FloatArray, truths: FloatArray, moves: FloatArray, due: IntArray) -> FloatArray:
+    """[R, K, C, levels], the stretch that holds after each of the K origins of each of R runs.
+
+    runs       [R, K], which of the N origins each run goes through, in order; -1 where it has none
+    quantiles  [N, C, levels] as the model gave them at the origins, C columns each: steps and the peak
+    truths     [N, C], what came; NaN where it was not measured
+    moves      [N], the usual size of a move
+    due        [C], after so many further origins of a run the column's truth is known
+
+    A run starts with no stretch. At each origin it learns from what became known since the one before.
+    """
+    count, steps = runs.shape
+    columns, levels = np.arange(len(due)), np.array(LEVELS)
+    stretch = np.zeros((count, len(due), len(levels)))
+    held, served = np.zeros((count, steps, *stretch.shape[1:])), np.full((count, steps, *stretch.shape[1:]), np.nan)
+    for k in range(steps):
+        now, then = runs[:, k], k - due
+        if (ready := then >= 0).any():
+            origin = runs[:, np.maximum(then, 0)]
+            truth = np.where(ready & (origin >= 0) & (now >= 0)[:, None], truths[origin, columns], np.nan)
+            passed = truth[..., None] > served[:, np.maximum(then, 0), columns]
+            step = RATE * (levels - ~passed)
+            stretch = np.clip(stretch + np.where(np.isnan(truth)[..., None], 0.0, step), LEAST, MOST)
+        held[:, k] = stretch
+        served[:, k] = stretched(quantiles[now], moves[now], stretch)
+    return held

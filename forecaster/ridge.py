@@ -1,0 +1,168 @@
+"""A workload's own linear forecast, fitted anew at every midnight (UTC) to the two weeks before it.
+
+What the shared network cannot know of one workload (how much of a move reverts, how exactly a day repeats) a few dozen
+coefficients of its own can. The network takes this forecast as one of its candidates and learned when to trust it.
+
+Ridge regression (Hoerl and Kennard 1970), iteratively reweighted so that it tends to the median and not to the mean
+(least absolute deviations by reweighting, Schlossmacher 1973). Pure: numpy only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecaster.forecast import HORIZON
+from forecaster.past import Past, running
+from forecaster.series import BoolArray, FloatArray, IntArray
+
+_STEPS = np.arange(1, HORIZON + 1)
+_BACK = np.array([1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 45, 60, 90])
+_MEANS = (3, 5, 10, 15, 30, 60, 120)
+_BEFORE = np.array([5, 15, 60])
+_LAGS_DAYS = ((1,), (7,), (1, 2, 3, 4, 5, 6, 7))
+_DAYS = 14
+_SEEN_DAYS = _DAYS + 8
+"""A fit reads two weeks of targets, the week of lags before them and the means before those."""
+_STRIDE = 5
+_FEWEST_ROWS = 200
+_PENALTY = 1e-2
+_CLIP = 3.0
+_ROUNDS = 2
+_CALENDAR = 7
+
+
+class Fits:
+    """Fits that were made already, the latest used last; a tick a minute must not fit the same day 1,440 times.
+
+    A fit is found again by the very values that it was made from, so a corrected history gives a new one.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._made: OrderedDict[Hashable, Fit | None] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Fit | None]) -> Fit | None:
+        """The fit of `key`, made if it is not there."""
+        if key not in self._made:
+            self._made[key] = make()
+            if len(self._made) > self._most:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
+        return self._made[key]
+
+
+class Ridge:
+    """The daily fits of one series, each made when it is first asked for."""
+
+    def __init__(self, past: Past, fits: Fits | None = None) -> None:
+        self._past = past
+        self._fits = Fits() if fits is None else fits
+        # Sums of what lies near zero keep their digits; and what is subtracted must be known at every origin.
+        self._middle = float(past.at(np.array(past.first))) if past.first < len(past.series) else 0.0
+        self._sum = running(past.at(np.arange(len(past.series))) - self._middle)
+
+    def moves(self, origins: IntArray) -> tuple[FloatArray, BoolArray]:
+        """([B, HORIZON], [B]): how far the load will have moved after each step, and whether there is a fit to say so.
+
+        Zero, which is persistence, where the history before the last midnight is too short for one. Origins must not
+        lie before the first measured bin.
+        """
+        moves, fitted = np.zeros((len(origins), HORIZON)), np.zeros(len(origins), dtype=bool)
+        midnights = self._past.midnight(origins)
+        for midnight in np.unique(midnights):
+            fit = self._fit(int(midnight))
+            if fit is not None:
+                rows = midnights == midnight
+                moves[rows], fitted[rows] = fit.moves(self._design(origins[rows])), True
+        return moves, fitted
+
+    def _fit(self, midnight: int) -> Fit | None:
+        past = self._past
+        series = past.series
+        seen = series.values[max(midnight - _SEEN_DAYS * past.day, 0) : max(midnight, 0)]
+        key = (series.step, series.time(midnight), hashlib.blake2b(seen.tobytes(), digest_size=16).digest())
+        return self._fits.get(key, lambda: self._fitted(midnight))
+
+    def _fitted(self, midnight: int) -> Fit | None:
+        """From the origins of two weeks whose targets were all over by `midnight`; None where they are too few."""
+        past = self._past
+        start = max(past.first + int(_BEFORE.max()), midnight - HORIZON - _DAYS * past.day)
+        # Counted back from midnight, so that a history that starts earlier gives the same rows.
+        origins = np.arange(midnight - HORIZON - 1, start - 1, -_STRIDE)
+        if not len(origins):
+            return None
+        targets = past.series.values[origins[:, None] + _STEPS] - past.at(origins)[:, None]
+        whole = past.known[origins] & ~np.isnan(targets).any(axis=1)
+        if whole.sum() < _FEWEST_ROWS:
+            return None
+        return Fit.of(self._design(origins[whole]), targets[whole])
+
+    def _design(self, origins: IntArray) -> FloatArray:
+        """[B, features], all relative to the last value, in the series' unit; the last columns are the calendar."""
+        last = self._past.at(origins)
+        columns = [self._past.at(origins[:, None] - _BACK) - last[:, None]]
+        columns.append(np.stack([self._mean(origins, k) for k in (*_MEANS, self._past.day)], axis=1) - last[:, None])
+        columns += [self._ago(origins, last, days) for days in _LAGS_DAYS]
+        angle = 2 * np.pi * ((origins + self._past.phase) % self._past.day) / self._past.day
+        columns += [np.stack([f(k * angle) for k in (1, 2, 3) for f in (np.sin, np.cos)], axis=1)]
+        return np.concatenate([*columns, np.ones((len(origins), 1))], axis=1)
+
+    def _mean(self, origins: IntArray, back: int) -> FloatArray:
+        first = np.maximum(origins + 1 - back, self._past.first)
+        total: FloatArray = self._sum[origins + 1] - self._sum[first]
+        return total / (origins + 1 - first) + self._middle
+
+    def _ago(self, origins: IntArray, last: FloatArray, days: tuple[int, ...]) -> FloatArray:
+        """[B, HORIZON + 4]: how it went on so many days ago, how it had come there, and that level against today's."""
+        total, count = np.zeros((len(origins), HORIZON + len(_BEFORE) + 1)), np.zeros(len(origins))
+        for lag in (d * self._past.day for d in days):
+            there = origins - lag - int(_BEFORE.max()) >= self._past.first
+            then = self._past.at(origins - lag)
+            near = np.concatenate([_STEPS, -_BEFORE]) - lag
+            window = self._past.at(origins[:, None] + near) - then[:, None]
+            total += np.where(there[:, None], np.concatenate([window, (then - last)[:, None]], axis=1), 0.0)
+            count += there
+        return total / np.maximum(count, 1)[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Coefficients, and how far features and answers may reach: an outage must not be extrapolated."""
+
+    size: FloatArray
+    reach: FloatArray
+    weights: FloatArray
+
+    @staticmethod
+    def of(design: FloatArray, targets: FloatArray) -> Fit:
+        size = _rms(design[:, :-_CALENDAR])
+        reach = np.asarray(_CLIP * _rms(targets), dtype=np.float64)
+        x, y = _scaled(design, size), np.clip(targets, -reach, reach)
+        penalty = _PENALTY * len(x) * np.eye(x.shape[1])
+        weights = np.linalg.solve(x.T @ x + penalty, x.T @ y)
+        for _ in range(_ROUNDS):
+            miss = np.abs(y - x @ weights).mean(axis=1)
+            trust = 1 / np.maximum(miss, 0.3 * np.median(miss) + 0.01 * miss.mean() + 1e-300)
+            weighed = x * (trust / trust.mean())[:, None]
+            weights = np.linalg.solve(weighed.T @ x + penalty, weighed.T @ y)
+        return Fit(size, reach, np.asarray(weights, dtype=np.float64))
+
+    def moves(self, design: FloatArray) -> FloatArray:
+        """[B, HORIZON] for a design [B, features]."""
+        return np.clip(_scaled(design, self.size) @ self.weights, -2 * self.reach, 2 * self.reach)
+
+
+def _rms(values: FloatArray) -> FloatArray:
+    root = np.sqrt((values**2).mean(axis=0))
+    positive: FloatArray = np.where(root > 0, root, 1.0)
+    return positive
+
+
+def _scaled(design: FloatArray, size: FloatArray) -> FloatArray:
+    moves = np.clip(design[:, :-_CALENDAR] / size, -_CLIP, _CLIP)
+    return np.concatenate([moves, design[:, -_CALENDAR:]], axis=1)

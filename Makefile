@@ -53,6 +53,11 @@ train: environment-train ## Train models/base anew: TRACES=FOLDER of histories, 
 	@test -n "$(TRACES)" || { echo 'train: no TRACES; name the folder of histories: make train TRACES=FOLDER' >&2; exit 2; }
 	$(VENV)/python -m foresail train "$(TRACES)" --out models/base $(foreach glob,$(HELD_OUT),--exclude '$(glob)') $(ARGS)
 
+.PHONY: notebooks
+notebooks: environment-train ## Execute the notebooks with their own parameters, into runs/notebooks
+	@mkdir -p runs/notebooks
+	PYTHONPATH="$(CURDIR)" $(VENV)/jupyter-execute --output "../runs/notebooks/{notebook_name}" notebooks/*.ipynb
+
 .PHONY: bench
 bench: environment-demo ## Score and replay the shipped model on public traces: TRACES=FOLDER; then `make docs`
 	@test -n "$(TRACES)" || { echo 'bench: no TRACES; name the folder of traces: make bench TRACES=FOLDER' >&2; exit 2; }

@@ -34,7 +34,7 @@ MANIFEST, MODEL, WEIGHTS, GOLDEN, METRICS, CARD = (
     "card.md",
 )
 _SEAL = "sha256"
-_SHAPE = {"context": CONTEXT, "horizon": HORIZON, "features": FEATURES, "levels": list(LEVELS)}
+SHAPE = {"context": CONTEXT, "horizon": HORIZON, "features": FEATURES, "levels": list(LEVELS)}
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,17 @@ class Artefact:
     def model(self) -> Path:
         return self.path / MODEL
 
+    @property
+    def seal(self) -> str:
+        """SHA-256 that stands for the whole folder."""
+        return str(self.manifest[_SEAL])
+
 
 def load_artefact(path: Path) -> Artefact:
     """The artefact at `path`, checked. Raises BadArtefact where it is missing, changed or of another format."""
     manifest = _manifest(path)
-    if manifest.get("shape") != _SHAPE:
-        raise BadArtefact(f"{path}: made for inputs {manifest.get('shape')}; this version has {_SHAPE}: train it again")
+    if manifest.get("shape") != SHAPE:
+        raise BadArtefact(f"{path}: made for inputs {manifest.get('shape')}; this version has {SHAPE}: train it again")
     files = manifest.get("files")
     if not isinstance(files, dict) or MODEL not in files or not isinstance(manifest.get("name"), str):
         raise BadArtefact(f"{path / MANIFEST}: names no model file; copy the model again")
@@ -124,7 +129,7 @@ def write_artefact(path: Path, name: str, files: Mapping[str, bytes], about: Map
         for file, content in files.items():
             (fresh / file).write_bytes(content)
         hashes = {file: _sha256(content) for file, content in sorted(files.items())}
-        manifest = {"format": FORMAT, "name": name, "shape": _SHAPE, **about, "files": hashes}
+        manifest = {"format": FORMAT, "name": name, "shape": SHAPE, **about, "files": hashes}
         (fresh / MANIFEST).write_text(_text({**manifest, _SEAL: _seal(manifest)}), "utf-8")
         fresh.chmod(0o755)
         _take_the_place_of(fresh, path)

@@ -13,6 +13,7 @@ import numpy as np
 
 from forecaster.artefact import CARD, GOLDEN, METRICS, MODEL, WEIGHTS, Artefact, check_writable, write_artefact
 from forecaster.card import card
+from forecaster.checkpoint import Checkpoint
 from forecaster.errors import BadHistory
 from forecaster.evaluate import Score, origins_from, score
 from forecaster.export import to_onnx, to_safetensors
@@ -57,16 +58,26 @@ def sources(series: Sequence[Series], recipe: Recipe) -> list[Source]:
 
 
 def build(
-    path: Path, series: Sequence[Series], recipe: Recipe, on_step: Callable[[int, float], None] | None = None
+    path: Path,
+    series: Sequence[Series],
+    recipe: Recipe,
+    on_step: Callable[[int, float], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Artefact:
     """Trains on `series`, and writes the artefact named after `path`'s last part there: whole, or not at all.
 
-    Raises BadArtefact where it cannot be written and BadHistory where a series is too short, both before the training.
+    A checkpoint keeps the training until the artefact is written; what it keeps of the same training is gone on from.
+    Raises BadArtefact where it cannot be written, BadHistory where a series is too short and BadCheckpoint where
+    another training is kept, all before the training.
     """
     check_writable(path)
     for one in series:
         _check_learnable(one, recipe)
-    return pack(path, train(sources(series, recipe), recipe.train, recipe.network, on_step), series, recipe)
+    network = train(sources(series, recipe), recipe.train, recipe.network, on_step, checkpoint)
+    written = pack(path, network, series, recipe)
+    if checkpoint is not None:
+        checkpoint.discard()
+    return written
 
 
 def pack(path: Path, network: Network, series: Sequence[Series], recipe: Recipe) -> Artefact:

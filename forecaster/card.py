@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _COLUMNS = ("mae", "pinball", "ramp")
+_HEADER = (
+    "| history | MAE | pinball | on up-ramps | coverage of 0.95 |",
+    "| --- | ---: | ---: | ---: | ---: |",
+)
 
 
 def card(name: str, parameters: int, recorded: Mapping[str, Any]) -> str:
     """Markdown: what it is, what it learned from, what it reaches on what it did not see, what it is not for.
 
-    recorded  the content of metrics.json: `recipe`, and one of `scores` per history, None where a ratio has no meaning
+    recorded  the content of metrics.json: `recipe`, and one of `scores` per history, None where a ratio has no meaning;
+              of a refit those of what it went on from, and `refit`
     """
     recipe, scores = recorded["recipe"], recorded["scores"]
-    rows = [_row(s["series"], [s[c] for c in _COLUMNS], s["coverage"]["0.95"]) for s in scores]
-    means = [_geometric([s[c] for s in scores]) for c in _COLUMNS]
-    rows.append(_row("**geometric mean** (coverage: mean)", means, _mean([s["coverage"]["0.95"] for s in scores])))
     return "\n".join(
         [
             f"# Model card: {name}",
@@ -32,15 +34,7 @@ def card(name: str, parameters: int, recorded: Mapping[str, Any]) -> str:
             f"made-up series (seed {recipe['synthetic_seed']}), in {recipe['train']['steps']:,} steps, "
             f"seed {recipe['train']['seed']}.",
             "",
-            "## What it reaches",
-            "",
-            f"On the last {1 - recipe['share']:.0%} of each history, which training did not see, an origin every "
-            f"{recipe['measure_every']} steps. Ratios to persistence with the spread of past increments; below 1 is "
-            "better.",
-            "",
-            "| history | MAE | pinball | on up-ramps | coverage of 0.95 |",
-            "| --- | ---: | ---: | ---: | ---: |",
-            *rows,
+            *(_reach(recipe, scores) if "refit" not in recorded else _refit_reach(recorded["refit"])),
             "",
             "## What it is not for",
             "",
@@ -50,6 +44,50 @@ def card(name: str, parameters: int, recorded: Mapping[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _reach(recipe: Mapping[str, Any], scores: Sequence[Mapping[str, Any]]) -> list[str]:
+    means = [_geometric([s[c] for s in scores]) for c in _COLUMNS]
+    covered = _mean([s["coverage"]["0.95"] for s in scores])
+    return [
+        "## What it reaches",
+        "",
+        f"On the last {1 - recipe['share']:.0%} of each history, which training did not see, an origin every "
+        f"{recipe['measure_every']} steps. Ratios to persistence with the spread of past increments; below 1 is "
+        "better.",
+        "",
+        *_HEADER,
+        *(_score_row(s["series"], s) for s in scores),
+        _row("**geometric mean** (coverage: mean)", means, covered),
+    ]
+
+
+def _refit_reach(refit: Mapping[str, Any]) -> list[str]:
+    """Of a refit: what it went on from, and how it compared with what it replaced. Elsewhere it was not measured."""
+    base, config, verdict = refit["base"], refit["config"], refit["verdict"]
+    used, refitted = refit["scores"]
+    return [
+        f"Refitted from {base['name']} ({base['seal'][:12]}), on {refit['history']} from {refit['learned_from']} to "
+        f"{refit['learned_until']}: layers {config['layers']}, {config['steps']:,} steps, seed {config['seed']}. "
+        "It is made for that workload; on others it was not measured.",
+        "",
+        "## What it reaches",
+        "",
+        f"On {refit['history']} from there to {refit['judged_until']}, which neither of the two has learned from, an "
+        f"origin every {config['every']} steps. Ratios to persistence with the spread of past increments; below 1 is "
+        "better.",
+        "",
+        *_HEADER,
+        _score_row(f"{refit['used']['name']} ({refit['used']['seal'][:12]}), in use until then", used),
+        _score_row("this refit", refitted),
+        "",
+        f"Its pinball loss is {verdict['ratio']:.3f} of the other's, with a confidence of 97.5 % below "
+        f"{verdict['bound']:.3f}, by {verdict['hours']} hours; at the levels from 0.95 on {verdict['upper']:.3f}.",
+    ]
+
+
+def _score_row(name: str, score: Mapping[str, Any]) -> str:
+    return _row(name, [score[c] for c in _COLUMNS], score["coverage"]["0.95"])
 
 
 def _row(name: str, ratios: list[float | None], coverage: float | None) -> str:

@@ -6,6 +6,7 @@
     * QueryRefused       a history server understood a query and says no
     * SourceUnavailable  a history server that cannot be reached, or is too busy; later it may answer
     * BadArtefact        a model folder that is missing, damaged or of another format
+    * BadCheckpoint      a training that was interrupted and cannot go on with what is asked for now
     * NoForecast         a forecaster has nothing to go on
 """
 
@@ -32,6 +33,10 @@ class SourceUnavailable(ForecasterError):
 
 class BadArtefact(ForecasterError):
     """A model folder that does not hold what its manifest promises."""
+
+
+class BadCheckpoint(ForecasterError):
+    """A kept state of a training that is damaged, or that belongs to another training: says what differs."""
 
 
 class NoForecast(ForecasterError):

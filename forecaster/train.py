@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from forecaster.checkpoint import Checkpoint, Run, identity_of
 from forecaster.forecast import HORIZON, LEVELS
 from forecaster.network import Network, NetworkConfig
 from forecaster.series import FloatArray, IntArray, Series
@@ -110,24 +111,49 @@ def train(
     config: TrainConfig,
     network_config: NetworkConfig,
     on_step: Callable[[int, float], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Network:
-    """A trained network, in evaluation mode, with the averaged weights. `on_step(step, loss)` is told of each step."""
+    """A trained network, in evaluation mode, with the averaged weights. `on_step(step, loss)` is told of each step.
+
+    With a checkpoint the training goes on from what is kept there, and ends as if it had never been interrupted.
+    Raises BadCheckpoint where what is kept there belongs to another training, or cannot be read or written.
+    """
     torch.manual_seed(config.seed)
+    return fit(Network(network_config), sources, config, on_step, checkpoint)
+
+
+def fit(
+    network: Network,
+    sources: Sequence[Source],
+    config: TrainConfig,
+    on_step: Callable[[int, float], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> Network:
+    """The averaged weights after `config.steps` steps from `network`, which is changed; frozen parameters stay.
+
+    Dropout draws from torch's generator, which the caller seeds. Otherwise as `train`.
+    """
     rng = np.random.default_rng(config.seed)
-    network = Network(network_config)
     averaged = copy.deepcopy(network)
-    optimiser = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    learning = [weights for weights in network.parameters() if weights.requires_grad]
+    optimiser = torch.optim.AdamW(learning, config.learning_rate, weight_decay=config.weight_decay)
+    run = Run(network, averaged, optimiser, rng, _identity(sources, config, network.config))
+    first = 0 if checkpoint is None else checkpoint.restore(run)
     batches: list[Batch] = []
-    for step in range(config.steps):
+    network.train()
+    for step in range(first, config.steps):
         batches = batches or draw_batches(sources, config, rng)
         for group in optimiser.param_groups:
             group["lr"] = config.learning_rate * _schedule(step / config.steps)
         loss = batch_loss(network, batches.pop(), config)
         optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(learning, 1.0)
         optimiser.step()
         _average(averaged, network, min(config.average, (step + 1) / (step + 10)))
+        # Where no drawn batch waits, the generators' states say all about those that come.
+        if checkpoint is not None and (step + 1 == config.steps or (not batches and checkpoint.is_due(step + 1))):
+            checkpoint.keep(run, step + 1)
         if on_step is not None:
             on_step(step + 1, float(loss.detach()))
     averaged.eval()
@@ -207,9 +233,13 @@ def _odds(sources: Sequence[Source], config: TrainConfig) -> FloatArray:
     return odds
 
 
-def describe(config: TrainConfig, network_config: NetworkConfig) -> dict[str, object]:
+def describe(config: TrainConfig, network_config: NetworkConfig) -> dict[str, dict[str, object]]:
     """Everything that a run depended on beside its data, for the model card."""
     return {"train": asdict(config), "network": asdict(network_config)}
+
+
+def _identity(sources: Sequence[Source], config: TrainConfig, network_config: NetworkConfig) -> dict[str, str]:
+    return identity_of(describe(config, network_config), [(s.windows.series, s.kind.name) for s in sources])
 
 
 def _random_windows(rng: np.random.Generator, count: int) -> FloatArray:

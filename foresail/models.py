@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from forecaster.versions import in_use, is_versions
 from foresail.errors import UsageError
 
 _PLACES = (Path(__file__).parent / "_models", Path(__file__).parent.parent / "models")
@@ -11,11 +12,14 @@ _PLACES = (Path(__file__).parent / "_models", Path(__file__).parent.parent / "mo
 
 
 def find_model(name: str) -> Path:
-    """The folder of a model given by path, or by the name of a shipped one. Raises UsageError."""
+    """The folder of a model given by path, or by the name of a shipped one; of a folder of versions the one in use.
+
+    Raises UsageError where there is none, and BadArtefact where versions do not say which is in use.
+    """
     try:
         for folder in (given := Path(name), *(place / name for place in _PLACES)):
             if folder.is_dir() and (folder is given or (folder / "manifest.json").is_file()):
-                return folder
+                return in_use(folder) if is_versions(folder) else folder
     except OSError as error:  # a name too long, or a folder that may not be looked into
         raise UsageError(f"the model {_short(name)}: {error.strerror}; expected {_allowed()}") from error
     raise UsageError(f"no model {_short(name)}; expected {_allowed()}")

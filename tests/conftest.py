@@ -1,5 +1,6 @@
 """Fixtures that test files share: one that a file imports itself would be made once for each file."""
 
+from tests.helpers.models import small_model
 from tests.prometheus import prometheus
 
-__all__ = ["prometheus"]
+__all__ = ["prometheus", "small_model"]

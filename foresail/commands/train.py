@@ -6,6 +6,7 @@ import argparse
 import fnmatch
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from forecaster.history import load_history
 from forecaster.series import Series
@@ -14,11 +15,17 @@ from foresail.commands.history_options import add_prometheus_options, from_prome
 from foresail.errors import UsageError
 from foresail.output import err, out, progress
 
+if TYPE_CHECKING:
+    from forecaster.artefact import Artefact
+    from forecaster.build import Recipe
+
 _EXAMPLES = """examples:
   foresail train histories/ --out models/ours
   foresail train histories/ --out models/ours --exclude 'test_*' --steps 3000 --seed 7
+  foresail train histories/ --out models/ours --fresh
   foresail train --out models/ours --days 28 --prometheus http://prometheus:9090 \\
     --query 'connections:stock=sum(connections)' --query 'messages=sum(rate(messages_total[5m]))'
+a call that was interrupted goes on where it stood when it is made again; MODEL.training keeps it until then.
 needs torch: pip install 'foresail[train]'"""
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
@@ -45,6 +52,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     p.add_argument("--share", type=float, default=0.7, help="share of each history to learn from (default: 0.7)")
     p.add_argument("--steps", type=int, default=None, help="training steps (default: the shipped model's)")
     p.add_argument("--synthetic", type=int, default=240, metavar="N", help="made-up series to add (default: 240)")
+    p.add_argument(
+        "--fresh", action="store_true", help="start anew where an interrupted training is kept, instead of going on"
+    )
     p.add_argument("--seed", type=int, default=0, help="seed of weights and draws (default: 0)")
     add_prometheus_options(p)
     p.set_defaults(run=run)
@@ -59,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     if options.synthetic < 0 or options.seed < 0 or (options.steps is not None and options.steps < 1):
         raise UsageError("--synthetic and --seed take 0 or more, --steps 1 or more")
     try:
-        from forecaster.build import Recipe, build
+        from forecaster.build import Recipe
         from forecaster.train import TrainConfig
     except ImportError as error:
         raise UsageError(f"training needs {error.name}; install foresail[train]") from None
@@ -67,17 +77,37 @@ def run(options: argparse.Namespace) -> int:
     err.print(f"{len(series)} histories, {sum(len(s) for s in series):,} bins")
     config = TrainConfig(seed=options.seed)
     config = config if options.steps is None else replace(config, steps=options.steps)
-    recipe = Recipe(share=options.share, synthetic=options.synthetic, train=config)
-    with progress() as bar:
-        task = bar.add_task(f"training on {len(series)} histories", total=config.steps)
-        artefact = build(
-            options.out,
-            series,
-            recipe,
-            lambda step, loss: bar.update(task, completed=step, description=f"training, loss {loss:.4f}"),
-        )
+    artefact = _build(options, series, Recipe(share=options.share, synthetic=options.synthetic, train=config))
     out.print(f"wrote {artefact.path}: see {artefact.path / 'card.md'} for what it reaches")
     return 0
+
+
+def _build(options: argparse.Namespace, series: list[Series], recipe: Recipe) -> Artefact:
+    """The artefact, by a training that can be interrupted: Ctrl-C leaves what the same call goes on from."""
+    from forecaster.build import build
+    from forecaster.checkpoint import Checkpoint, checkpoint_path
+
+    steps = recipe.train.steps
+    checkpoint = Checkpoint(
+        checkpoint_path(options.out),
+        on_resume=lambda step: err.print(f"going on from step {step:,} of {steps:,}; --fresh starts anew"),
+    )
+    if options.fresh:
+        checkpoint.discard()
+    try:
+        with progress() as bar:
+            task = bar.add_task(f"training on {len(series)} histories", total=steps)
+            return build(
+                options.out,
+                series,
+                recipe,
+                lambda step, loss: bar.update(task, completed=step, description=f"training, loss {loss:.4f}"),
+                checkpoint,
+            )
+    except KeyboardInterrupt:
+        if checkpoint.at:
+            err.print(f"interrupted; {checkpoint.path} keeps step {checkpoint.at:,}: the same call goes on from there")
+        raise
 
 
 def _histories(folder: Path, exclude: list[str]) -> list[Series]:

@@ -25,6 +25,12 @@ def names(folder: Path) -> list[str]:
     return sorted(p.name for p in folder.iterdir())
 
 
+def test_the_seal_stands_for_every_byte(tmp_path: Path) -> None:
+    one, same = (load_artefact(written(tmp_path / place / "ours")) for place in ("here", "there"))
+    other = write_artefact(tmp_path / "ours", "ours", {**FILES, WEIGHTS: b"others"}, ABOUT)
+    assert one.seal == same.seal != other.seal
+
+
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     artefact = load_artefact(written(tmp_path / "models" / "ours"))
     assert (artefact.name, artefact.manifest["format"], artefact.manifest["parameters"]) == ("ours", FORMAT, 3)

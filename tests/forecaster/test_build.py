@@ -54,16 +54,17 @@ def test_an_artefact_holds_what_it_says(tmp_path: Path) -> None:
 
 def test_made_up_series_are_learned_from_whole_and_at_two_steps() -> None:
     from forecaster.build import sources
+    from forecaster.train import SourceKind
 
     made = sources([a_load()], a_recipe())
-    assert [(s.real, s.windows.series.step) for s in made] == [
-        (True, 5 * MINUTE),
-        (False, MINUTE),
-        (False, MINUTE),
-        (False, 5 * MINUTE),
+    assert [(s.kind, s.windows.series.step) for s in made] == [
+        (SourceKind.OTHER_STEP, 5 * MINUTE),
+        (SourceKind.MADE_UP, MINUTE),
+        (SourceKind.MADE_UP, MINUTE),
+        (SourceKind.MADE_UP, 5 * MINUTE),
     ]
-    assert made[0].stop == int(0.7 * len(a_load()))
-    assert made[1].stop == 30 * 1440
+    assert len(made[0].windows.series) == int(0.7 * len(a_load()))
+    assert len(made[1].windows.series) == 30 * 1440
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def test_made_up_series_are_learned_from_whole_and_at_two_steps() -> None:
     [
         (a_series(np.ones(190)), BadHistory, "load: 133 bins in its first 70%; training needs more than 135"),
         (a_series([np.nan] * 400 + [1.0] * 100), BadHistory, "load: 0 bins in its first 70%"),
-        (a_series(np.ones(500), 10 * MINUTE), NoForecast, "the network takes 0:01:00 to 0:05:00"),
+        (a_series(np.ones(500), 10 * MINUTE), NoForecast, "the network takes 0:00:15 to 0:05:00"),
     ],
     ids=["too short", "measured too late", "too coarse"],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -28,20 +27,23 @@ def _keep(losses: list[float], _: int, loss: float) -> None:
 
 
 def test_nothing_after_the_cut_is_seen() -> None:
-    from forecaster.train import Source
+    from forecaster.build import Recipe, sources
 
     series = a_load(days=4)
     stop = int(0.7 * len(series))
-    ours, theirs = (Source.of(s, 0.7, real=True) for s in (series, with_another_future(series, stop - 1, seed=3)))
-    assert (ours.stop, ours.usual_error) == (theirs.stop, theirs.usual_error) == (stop, ours.usual_error)
-    np.testing.assert_array_equal(ours.windows.series.values, theirs.windows.series.values)
+    recipe = Recipe(share=0.7, synthetic=0, mixtures=2, coarse=0)
+    ours, theirs = (sources([s], recipe) for s in (series, with_another_future(series, stop - 1, seed=3)))
+    assert len(ours[0].windows.series) == stop
+    for a, b in zip(ours, theirs, strict=True):
+        assert (a.kind, a.usual_error) == (b.kind, b.usual_error)
+        np.testing.assert_array_equal(a.windows.series.values, b.windows.series.values)
 
 
 def test_origins_have_their_context_before_and_their_targets_inside_the_cut() -> None:
-    from forecaster.train import Source
+    from forecaster.train import Source, SourceKind
 
     values = np.concatenate([np.full(30, NAN), np.arange(400.0)])
-    source = Source.of(a_series(values), 0.5, real=True)
+    source = Source.of(a_series(values[:215]), SourceKind.REAL)
     origins = source.draw(np.random.default_rng(0), 2000)
     assert origins.min() == 30 + CONTEXT
     assert origins.max() == 215 - HORIZON - 1
@@ -49,10 +51,10 @@ def test_origins_have_their_context_before_and_their_targets_inside_the_cut() ->
 
 
 def test_a_batch_is_in_the_units_of_the_network_with_peaks_of_its_windows() -> None:
-    from forecaster.train import Source, TrainConfig, draw_batch
+    from forecaster.train import Source, SourceKind, TrainConfig, draw_batch
 
     config = TrainConfig(series_per_step=3, origins_per_series=5, calendar_dropout=0.0)
-    sources = [Source.of(s, 0.8, real=True) for s in some_series()]
+    sources = [Source.of(s, SourceKind.REAL) for s in some_series()]
     batch = draw_batch(sources, config, np.random.default_rng(2))
     assert batch.targets.shape == (15, HORIZON)
     assert set(batch.windows.unique().tolist()) <= {0.0, 1.0}
@@ -66,9 +68,9 @@ def test_a_batch_is_in_the_units_of_the_network_with_peaks_of_its_windows() -> N
 
 @pytest.mark.parametrize("hidden", [0.0, 1.0])
 def test_hidden_parts_are_all_zeros(hidden: float) -> None:
-    from forecaster.train import Source, TrainConfig, draw_batch
+    from forecaster.train import Source, SourceKind, TrainConfig, draw_batch
 
-    sources = [Source.of(s, 0.8, real=True) for s in some_series()]
+    sources = [Source.of(s, SourceKind.REAL) for s in some_series()]
     for calendar, slow in ((hidden, 0.0), (0.0, hidden)):
         config = TrainConfig(series_per_step=2, origins_per_series=2, calendar_dropout=calendar, slow_dropout=slow)
         features = draw_batch(sources, config, np.random.default_rng(2)).inputs.features
@@ -79,9 +81,9 @@ def test_hidden_parts_are_all_zeros(hidden: float) -> None:
 
 
 def test_each_part_is_hidden_at_its_share_and_on_its_own() -> None:
-    from forecaster.train import Source, TrainConfig, draw_batch
+    from forecaster.train import Source, SourceKind, TrainConfig, draw_batch
 
-    sources = [Source.of(a_load(days=3, gaps=0), 0.9, real=True)]
+    sources = [Source.of(a_load(days=3, gaps=0), SourceKind.REAL)]
     plain, features = (
         draw_batch(
             sources,
@@ -101,49 +103,45 @@ def test_each_part_is_hidden_at_its_share_and_on_its_own() -> None:
     np.testing.assert_array_equal(features, plain)
 
 
-def kinds(made: int, minutes: int, others: int) -> list[Any]:
-    """Sources of so many made-up series, real ones of a minute, and real ones of another step."""
-    from forecaster.train import Source
+def kinds(**counts: int) -> list[Any]:
+    """So many sources of each kind, in the order of the names."""
+    from forecaster.train import Source, SourceKind
 
-    def source(step: timedelta, real: bool) -> Source:
-        return Source.of(a_series(np.ones(400), step), 1.0, real)
-
-    return [
-        *(source(MINUTE, False) for _ in range(made)),
-        *(source(MINUTE, True) for _ in range(minutes)),
-        *(source(timedelta(seconds=15 if k % 2 else 300), True) for k in range(others)),
-    ]
+    load = a_series(np.ones(400))
+    return [Source.of(load, SourceKind[name.upper()]) for name, count in counts.items() for _ in range(count)]
 
 
-@pytest.mark.parametrize(("made", "minutes", "others"), [(5, 3, 2), (1, 1, 1), (2, 9, 4)])
-def test_each_kind_is_drawn_by_its_share_and_alike_within(made: int, minutes: int, others: int) -> None:
+@pytest.mark.parametrize(("made", "real", "other"), [(5, 3, 2), (1, 1, 1), (2, 9, 4)])
+def test_each_kind_is_drawn_by_its_share_and_alike_within(made: int, real: int, other: int) -> None:
     from forecaster.train import TrainConfig, _odds
 
-    odds = _odds(kinds(made, minutes, others), TrainConfig(real_share=0.4, other_step_share=0.25))
-    groups = np.split(odds, [made, made + minutes])
-    np.testing.assert_allclose([group.sum() for group in groups], [0.6, 0.3, 0.1])
+    config = TrainConfig(real_share=0.3, other_step_share=0.1, mixture_share=0.2)
+    odds = _odds(kinds(made_up=made, real=real, other_step=other, mixture=1), config)
+    groups = np.split(odds, np.cumsum([made, real, other]))
+    np.testing.assert_allclose([group.sum() for group in groups], [0.4, 0.3, 0.1, 0.2])
     assert all(np.ptp(group) < 1e-12 for group in groups)
 
 
 @pytest.mark.parametrize(
-    ("made", "minutes", "others", "real_share"),
+    ("made", "real", "other", "real_share"),
     [(3, 0, 0, 0.4), (0, 3, 0, 0.4), (0, 0, 3, 0.4), (0, 2, 2, 0.4), (2, 2, 0, 0.4), (3, 0, 0, 1.0), (0, 3, 0, 0.0)],
 )
 def test_a_kind_that_is_not_there_leaves_its_share_to_the_others(
-    made: int, minutes: int, others: int, real_share: float
+    made: int, real: int, other: int, real_share: float
 ) -> None:
     from forecaster.train import TrainConfig, _odds
 
-    odds = _odds(kinds(made, minutes, others), TrainConfig(real_share=real_share))
+    shares = TrainConfig(real_share=real_share, other_step_share=0.0 if real_share == 1.0 else 0.1, mixture_share=0.0)
+    odds = _odds(kinds(made_up=made, real=real, other_step=other), shares)
     assert odds.sum() == pytest.approx(1.0)
     assert (odds > 0).all()
 
 
 def test_the_batches_of_one_draw_keep_inputs_and_targets_together() -> None:
-    from forecaster.train import Source, TrainConfig, draw_batches
+    from forecaster.train import Source, SourceKind, TrainConfig, draw_batches
 
     # Each load is a slope of its own, so that an input tells what its target must be.
-    sources = [Source.of(a_series(1000.0 + slope * np.arange(900.0)), 1.0, real=True) for slope in (1.0, 2.0, 5.0)]
+    sources = [Source.of(a_series(1000.0 + slope * np.arange(900.0)), SourceKind.REAL) for slope in (1.0, 2.0, 5.0)]
     config = TrainConfig(series_per_step=3, origins_per_series=4, slow_dropout=0.0)
     batches = draw_batches(sources, config, np.random.default_rng(6))
     assert [len(batch.targets) for batch in batches] == [12] * 12
@@ -169,10 +167,10 @@ def test_missing_targets_count_as_nothing() -> None:
     import torch
 
     from forecaster.network import Network, NetworkConfig
-    from forecaster.train import Source, TrainConfig, batch_loss, draw_batch
+    from forecaster.train import Source, SourceKind, TrainConfig, batch_loss, draw_batch
 
     config = TrainConfig(series_per_step=2, origins_per_series=3)
-    batch = draw_batch([Source.of(some_series()[0], 0.8, real=True)], config, np.random.default_rng(0))
+    batch = draw_batch([Source.of(some_series()[0], SourceKind.REAL)], config, np.random.default_rng(0))
     network = Network(NetworkConfig(hidden=8, wide=8, narrow=8, peak=8))
     nothing = replace(batch, targets=torch.full_like(batch.targets, NAN), peaks=torch.full_like(batch.peaks, NAN))
     assert batch_loss(network, nothing, config).item() == 0.0
@@ -196,10 +194,10 @@ def test_a_seed_repeats_itself_and_the_loss_falls() -> None:
     import torch
 
     from forecaster.network import NetworkConfig
-    from forecaster.train import Source, TrainConfig, train
+    from forecaster.train import Source, SourceKind, TrainConfig, train
 
     daily = np.tile(100 + 50 * np.sign(np.sin(np.arange(288) / 7)), 6)
-    sources = [Source.of(a_series(daily, 5 * MINUTE), 0.9, real=True)]
+    sources = [Source.of(a_series(daily, 5 * MINUTE), SourceKind.REAL)]
     config = TrainConfig(steps=60, series_per_step=2, origins_per_series=8, learning_rate=1e-2, seed=4)
     runs = []
     for _ in range(2):

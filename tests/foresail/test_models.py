@@ -6,13 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from forecaster.artefact import load_artefact
+from forecaster.artefact import MODEL, load_artefact, write_artefact
+from forecaster.errors import BadArtefact
+from forecaster.versions import begin
 from foresail.errors import UsageError
 from foresail.models import find_model
 
 
 def test_a_folder_is_taken_as_it_is(tmp_path: Path) -> None:
     assert find_model(str(tmp_path)) == tmp_path
+
+
+def test_of_a_folder_of_versions_the_one_in_use_is_taken(tmp_path: Path) -> None:
+    first = write_artefact(tmp_path / "ours", "ours", {MODEL: b"a network"}, {})
+    begin(tmp_path / "chat", first)
+    assert find_model(str(tmp_path / "chat")) == tmp_path / "chat" / "0001"
+    (tmp_path / "chat" / "current").write_text("7\n")
+    with pytest.raises(BadArtefact, match=r"current: names '7'; expected the number of a version \(0001\)"):
+        find_model(str(tmp_path / "chat"))
 
 
 def test_the_shipped_model_is_found_by_its_name_from_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,38 @@ def test_queries_and_a_folder_become_a_model_that_forecasts(
 
 
 @pytest.mark.train
+def test_an_interrupted_training_goes_on_with_the_same_call_and_with_no_other(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Interrupted where the training is done and the measuring begins, which is the same to what is kept."""
+    from forecaster import build
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    model, kept = tmp_path / "ours", tmp_path / "ours.training"
+    call = ["train", str(folder), "--out", str(model), "--synthetic", "0", "--steps"]
+    with monkeypatch.context() as patched:
+        patched.setattr(build, "measure", interrupt)
+        assert main([*call, "1"]) == 130
+    shown = capsys.readouterr().err.replace("\n", "")
+    assert f"interrupted; {kept} keeps step 1: the same call goes on from there".replace(" ", "") in shown.replace(
+        " ", ""
+    )
+    assert "its train.steps was 1, not 2; ask for that one again, or start anew (--fresh)" in refused(
+        capsys, *call[1:], "2"
+    )
+    assert main([*call, "1"]) == 0
+    assert "going on from step 1 of 1; --fresh starts anew" in capsys.readouterr().err
+    assert not kept.exists()
+    kept.write_text("another's")
+    assert "holds no training that can go on" in refused(capsys, *call[1:], "1")
+    assert main([*call, "1", "--fresh"]) == 0
+    assert "going on" not in capsys.readouterr().err
+    assert not kept.exists()
+
+
+@pytest.mark.train
 def test_a_short_history_and_a_taken_place_are_refused(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,8 +10,7 @@ from safetensors.torch import save
 
 from forecaster.forecast import HORIZON, LEVELS
 from forecaster.network import Network
-from forecaster.usual import SPANS_DAYS
-from forecaster.windows import CANDIDATES, CHANNELS, CONTEXT, FEATURES
+from forecaster.windows import CANDIDATES, CHANNELS, CONTEXT, FEATURES, SPREADS
 
 INPUTS = ("sequence", "features", "increments", "usual", "window")
 OUTPUTS = ("quantiles", "peak")
@@ -24,7 +23,7 @@ def example_inputs(batch: int) -> tuple[torch.Tensor, ...]:
         torch.randn(batch, CONTEXT, CHANNELS, generator=noise),
         torch.randn(batch, FEATURES, generator=noise),
         torch.randn(batch, CANDIDATES, HORIZON, generator=noise),
-        torch.randn(batch, len(SPANS_DAYS), HORIZON, len(LEVELS), generator=noise).sort(dim=3).values,
+        torch.randn(batch, SPREADS, HORIZON, len(LEVELS), generator=noise).sort(dim=3).values,
         torch.ones(batch, HORIZON),
     )
 

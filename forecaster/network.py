@@ -16,7 +16,6 @@ import torch
 from torch import Tensor, nn
 
 from forecaster.forecast import HORIZON, LEVELS
-from forecaster.usual import SPANS_DAYS
 from forecaster.windows import (
     CANDIDATE_PARTS,
     CANDIDATES,
@@ -25,6 +24,8 @@ from forecaster.windows import (
     CONTEXT,
     FEATURE_PARTS,
     FEATURES,
+    SPREAD_PARTS,
+    SPREADS,
 )
 
 
@@ -58,7 +59,7 @@ class Network(nn.Module):
             nn.SiLU(),
         )
         self.gate = nn.Linear(config.narrow, CANDIDATES * HORIZON)
-        self.spread = nn.Linear(config.narrow, len(SPANS_DAYS) * (HORIZON + levels))
+        self.spread = nn.Linear(config.narrow, SPREADS * (HORIZON + levels))
         self.correction = nn.Linear(config.narrow, HORIZON * levels)
         self.peak = nn.Sequential(
             nn.Linear(config.narrow + HORIZON + levels, config.peak), nn.SiLU(), nn.Linear(config.peak, levels)
@@ -67,6 +68,7 @@ class Network(nn.Module):
             ("channels", CHANNELS, CHANNEL_PARTS),
             ("features", FEATURES, FEATURE_PARTS),
             ("candidates", CANDIDATES, CANDIDATE_PARTS),
+            ("spreads", SPREADS, SPREAD_PARTS),
         ):
             self.register_buffer(f"sees_{name}", _sees(size, parts, config.blind), persistent=False)
         self._start_as_the_best_simple_rule()
@@ -79,8 +81,8 @@ class Network(nn.Module):
             nn.init.zeros_(layer.weight)
         nn.init.constant_(self.gate.bias, -2.0)
         nn.init.zeros_(last.bias)
-        # A product of two shares for each span: together one time the usual spread.
-        nn.init.constant_(self.spread.bias, len(SPANS_DAYS) ** -0.5)
+        # A product of two shares for each spread: together one time their mean.
+        nn.init.constant_(self.spread.bias, SPREADS**-0.5)
         with torch.no_grad():
             self.correction.bias.copy_(torch.linspace(-0.01, 0.01, len(LEVELS)).repeat(HORIZON))
 
@@ -92,7 +94,7 @@ class Network(nn.Module):
         if self.config.blind:
             sequence, features = sequence * self.sees_channels, features * self.sees_features
             increments = increments * self.sees_candidates.unsqueeze(1)
-            usual = usual * float("usual" not in self.config.blind)
+            usual = usual * self.sees_spreads.reshape(-1, 1, 1)
         folded = sequence.reshape(-1, CONTEXT // fold, CHANNELS * fold)  # [B, CONTEXT/fold, CHANNELS*fold]
         _, (state, _) = self.recurrent(folded)
         seen = self.body(torch.cat([state[0], features], dim=1))  # [B, narrow]
@@ -107,11 +109,10 @@ class Network(nn.Module):
         return quantiles, peak
 
     def _own_spread(self, seen: Tensor, usual: Tensor) -> Tensor:
-        """[B, HORIZON, levels]: this workload's usual quantiles, each span times a share per step and one per level."""
-        spans = len(SPANS_DAYS)
-        by_step, by_level = self.spread(seen).split([spans * HORIZON, spans * len(LEVELS)], dim=1)
-        by_step = by_step.reshape(-1, spans, HORIZON, 1)
-        by_level = by_level.reshape(-1, spans, 1, len(LEVELS))
+        """[B, HORIZON, levels]: each spread of `usual` times a share per step and one per level."""
+        by_step, by_level = self.spread(seen).split([SPREADS * HORIZON, SPREADS * len(LEVELS)], dim=1)
+        by_step = by_step.reshape(-1, SPREADS, HORIZON, 1)
+        by_level = by_level.reshape(-1, SPREADS, 1, len(LEVELS))
         return (by_step * by_level * usual).sum(dim=1)
 
 

@@ -239,7 +239,8 @@ def describe(config: TrainConfig, network_config: NetworkConfig) -> dict[str, di
 
 
 def _identity(sources: Sequence[Source], config: TrainConfig, network_config: NetworkConfig) -> dict[str, str]:
-    return identity_of(describe(config, network_config), [(s.windows.series, s.kind.name) for s in sources])
+    given = (SourceKind.REAL, SourceKind.OTHER_STEP)
+    return identity_of(describe(config, network_config), [(s.windows.series, s.kind in given) for s in sources])
 
 
 def _random_windows(rng: np.random.Generator, count: int) -> FloatArray:

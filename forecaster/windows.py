@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ LAGS = ((1,), (2,), (7,), (14,), (1, 2, 3, 4, 5, 6, 7), (7, 14, 21, 28))
 """Days ago. A lag of several days is their mean: the usual shape, with the noise averaged out."""
 HOURS = ((1, 2, 3), tuple(range(1, 25)))
 """Hours ago, likewise: what cron starts at the same minute of each hour."""
+DAYS = LAGS[4]
+"""How much a move differs from day to day is measured over these."""
 SPREAD_STEPS = (1, 5, 15)
 RULES = ((1,), (7,), LAGS[4])
 """Lags whose success so far the network is told of, beside that of the workload's own ridge."""
@@ -58,6 +61,7 @@ FEATURE_PARTS = _one_after_another(
     {
         "lags": len(LAGS) * (_WINDOW + 2),
         "hours": len(HOURS) * (BEFORE + HORIZON + 2),
+        "days": 3 * HORIZON,
         "ridge": HORIZON + 1,
         "levels": len(LEVEL_STEPS),
         "usual": len(SPANS_DAYS) * (len(GAPS) * len(LEVELS) + 1),
@@ -70,8 +74,12 @@ FEATURE_PARTS = _one_after_another(
 CANDIDATE_PARTS = _one_after_another({"lags": len(LAGS), "hours": len(HOURS), "ridge": 1, "levels": len(LEVEL_STEPS)})
 """Moves that something expects: each lag, each mean over hours, the ridge, and a return to the recent level."""
 CHANNEL_PARTS = {"context": slice(0, 1), "lags": slice(1, 4), "gaps": slice(4, 5)}
+SPREAD_PARTS = _one_after_another({"usual": len(SPANS_DAYS), "days": 1})
+"""What a width may come from: the usual moves of each span, and how this minute differs from day to day."""
+SPREADS = SPREAD_PARTS["days"].stop
 FEATURES, CANDIDATES = FEATURE_PARTS["calendar"].stop, CANDIDATE_PARTS["levels"].stop
 USUAL, SUCCESS = FEATURE_PARTS["usual"], FEATURE_PARTS["success"]
+_NORMAL = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
 _PRESENT_SHARE = 0.8
 _TINY = 1e-9
 _FAR = 30.0
@@ -84,7 +92,8 @@ class Inputs:
     sequence    [B, CONTEXT, CHANNELS]: the last steps, the same steps a day and a week ago, the usual day, measured?
     features    [B, FEATURES]: the windows of all lags, what is usual, whose rule was right, recent means, calendar
     increments  [B, CANDIDATES, HORIZON]: moves that may come, in today's scale; zero where a candidate has no opinion
-    usual       [B, spans, HORIZON, levels]: quantiles of this workload's own moves, in today's scale
+    usual       [B, SPREADS, HORIZON, levels]: quantiles of this workload's own moves, in today's scale; the last as if
+                what comes at this minute varied from day to day by a normal law
     last        [B], the last known value; scale [B], positive
     """
 
@@ -137,8 +146,11 @@ class Windows:
         now = _Now(origins, context[:, -1], self._scale(context, origins))
         relative = (context - now.last[:, None]) / now.scale[:, None]
         ago = [np.arcsinh(self._ago(now, days)) for days in ((1,), (7,), LAGS[4])]
-        lagged = self._lagged(now, [[d * self._past.day for d in lag] for lag in LAGS], AFTER)
-        hourly = self._lagged(now, [[h * self._past.hour for h in lag] for lag in HOURS], 0)
+        days = self._windows(now, [[d * self._past.day for d in lag] for lag in LAGS], AFTER)
+        hours = self._windows(now, [[h * self._past.hour for h in lag] for lag in HOURS], 0)
+        lagged = _grouped(days, [[d * self._past.day for d in lag] for lag in LAGS])
+        hourly = _grouped(hours, [[h * self._past.hour for h in lag] for lag in HOURS])
+        highest, lowest, deviation = _day_to_day([days[d * self._past.day] for d in DAYS])
         ridge, fitted = self._ridge.moves(origins)
         ridge = np.clip(ridge / now.scale[:, None], -_FAR, _FAR)
         level = _recent_levels(relative)
@@ -147,6 +159,7 @@ class Windows:
         features = [
             np.arcsinh(lagged.flat()),
             np.arcsinh(hourly.flat()),
+            np.arcsinh(np.concatenate([highest, lowest, deviation], axis=1)),
             np.arcsinh(np.concatenate([ridge, fitted[:, None], level], axis=1)),
             np.arcsinh(10 * moves.reshape(len(origins), len(SPANS_DAYS) * len(GAPS) * len(LEVELS))) / 3,
             enough.astype(np.float64),
@@ -165,7 +178,9 @@ class Windows:
             sequence=np.stack([np.arcsinh(relative), *ago, measured], axis=2).astype(np.float32),
             features=np.concatenate(features, axis=1).astype(np.float32),
             increments=np.concatenate(candidates, axis=1).astype(np.float32),
-            usual=over_the_horizon(moves).astype(np.float32),
+            usual=np.concatenate([over_the_horizon(moves), (deviation[..., None] * _NORMAL)[:, None]], axis=1).astype(
+                np.float32
+            ),
             last=now.last,
             scale=now.scale,
         )
@@ -185,24 +200,13 @@ class Windows:
         usable: FloatArray = np.where(scale > _TINY, scale, 1.0)
         return usable
 
-    def _lagged(self, now: _Now, lags: Sequence[Sequence[int]], after: int) -> _Lagged:
-        """What surrounded the same moment at each group of lags, in bins; a group is the mean of those there."""
+    def _windows(self, now: _Now, groups: Sequence[Sequence[int]], after: int) -> dict[int, _Lag]:
+        """What surrounded the same moment at each lag that is in a group, in bins."""
         offsets = np.arange(1 - BEFORE, HORIZON + after + 1)
-        single = {lag: self._one_lag(now, lag, offsets) for lag in {lag for group in lags for lag in group}}
-        windows, levels, flags = [], [], []
-        for group in lags:
-            there: FloatArray = sum((single[lag][2] for lag in group), np.zeros(len(now.origins)))
-            counts = np.maximum(there, 1.0)
-            windows.append(sum(single[lag][0] for lag in group) / counts[:, None])
-            levels.append(sum(single[lag][1] for lag in group) / counts)
-            flags.append(there / len(group))
-        return _Lagged(np.stack(windows, axis=1), np.stack(levels, axis=1), np.stack(flags, axis=1))
+        return {lag: self._one_lag(now, lag, offsets) for lag in {lag for group in groups for lag in group}}
 
-    def _one_lag(self, now: _Now, lag: int, offsets: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """[B, offsets], a window less its level; [B], that level less today's; [B], is it there?
-
-        It is there if it lies inside the history, was over at the origin and was measured nearly everywhere.
-        """
+    def _one_lag(self, now: _Now, lag: int, offsets: IntArray) -> _Lag:
+        """The window at one lag: there if inside the history, over at the origin and measured nearly everywhere."""
         past = self._past
         first, stop = now.origins - lag + int(offsets[0]), now.origins - lag + int(offsets[-1]) + 1
         measured = past.present[np.clip([first, stop], 0, len(self.series))]
@@ -212,7 +216,7 @@ class Windows:
         base = past.at(now.origins - lag)
         window = past.at(now.origins[:, None] - lag + (offsets if over else np.minimum(offsets, 0)))
         window = (window - base[:, None]) / now.scale[:, None]
-        return window * there[:, None], (base - now.last) / now.scale * there, there
+        return _Lag(window * there[:, None], (base - now.last) / now.scale * there, there)
 
     def _ago(self, now: _Now, days: Sequence[int]) -> FloatArray:
         """[B, CONTEXT], the context's steps so many days ago, in today's units; the mean over those days there."""
@@ -261,6 +265,15 @@ class _Now:
 
 
 @dataclass(frozen=True, eq=False)
+class _Lag:
+    """window [B, offsets] less its level; level [B] less today's; there [B], 1 or 0. Zero where it is not there."""
+
+    window: FloatArray
+    level: FloatArray
+    there: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class _Lagged:
     """windows [B, lags, offsets] less their level; levels [B, lags] less today's; there [B, lags], which share is."""
 
@@ -271,6 +284,34 @@ class _Lagged:
     def flat(self) -> FloatArray:
         parts = np.concatenate([self.windows, self.levels[..., None], self.there[..., None]], axis=2)
         return parts.reshape(len(parts), parts.shape[1] * parts.shape[2])
+
+
+def _grouped(single: Mapping[int, _Lag], groups: Sequence[Sequence[int]]) -> _Lagged:
+    """The mean of each group over those of its lags that are there."""
+    windows, levels, flags = [], [], []
+    for group in groups:
+        there: FloatArray = np.sum([single[lag].there for lag in group], axis=0)
+        counts = np.maximum(there, 1.0)
+        windows.append(np.sum([single[lag].window for lag in group], axis=0) / counts[:, None])
+        levels.append(np.sum([single[lag].level for lag in group], axis=0) / counts)
+        flags.append(there / len(group))
+    return _Lagged(np.stack(windows, axis=1), np.stack(levels, axis=1), np.stack(flags, axis=1))
+
+
+def _day_to_day(days: Sequence[_Lag]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """([B, HORIZON] * 3), the highest and the lowest of what followed this minute on other days, and their deviation.
+
+    Zero where fewer than two days are there. The deviation is of a sample: divided by one less than the days.
+    """
+    windows = np.stack([lag.window[:, BEFORE : BEFORE + HORIZON] for lag in days], axis=2)
+    there = np.stack([lag.there for lag in days], axis=1)[:, None, :] > 0
+    count = there.sum(axis=2)
+    enough = count >= 2
+    mean = np.where(there, windows, 0.0).sum(axis=2) / np.maximum(count, 1)
+    squares = np.where(there, (windows - mean[..., None]) ** 2, 0.0).sum(axis=2)
+    highest = np.where(enough, np.where(there, windows, -np.inf).max(axis=2, initial=-np.inf), 0.0)
+    lowest = np.where(enough, np.where(there, windows, np.inf).min(axis=2, initial=np.inf), 0.0)
+    return highest, lowest, np.where(enough, np.sqrt(squares / np.maximum(count - 1, 1)), 0.0)
 
 
 def _recent_levels(relative: FloatArray) -> FloatArray:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from forecaster.forecast import HORIZON, LEVELS
-from forecaster.usual import SPANS_DAYS
 from forecaster.windows import (
     CANDIDATE_PARTS,
     CANDIDATES,
@@ -16,6 +15,8 @@ from forecaster.windows import (
     CONTEXT,
     FEATURE_PARTS,
     FEATURES,
+    SPREAD_PARTS,
+    SPREADS,
 )
 
 pytestmark = pytest.mark.train
@@ -47,7 +48,7 @@ def some_inputs(batch: int = 5) -> list[Any]:
         torch.randn(batch, CONTEXT, CHANNELS, generator=noise),
         torch.randn(batch, FEATURES, generator=noise),
         torch.randn(batch, CANDIDATES, HORIZON, generator=noise),
-        torch.randn(batch, len(SPANS_DAYS), HORIZON, len(LEVELS), generator=noise).sort(dim=3).values,
+        torch.randn(batch, SPREADS, HORIZON, len(LEVELS), generator=noise).sort(dim=3).values,
         window,
     ]
 
@@ -124,6 +125,6 @@ def test_a_blind_network_does_not_see_what_it_is_blind_to(part: str) -> None:
     sequence[..., CHANNEL_PARTS.get(part, slice(0))] += 1.0
     features[:, FEATURE_PARTS.get(part, slice(0))] += 1.0
     increments[:, CANDIDATE_PARTS.get(part, slice(0))] += 1.0
-    usual = usual + float(part == "usual")
+    usual[:, SPREAD_PARTS.get(part, slice(0))] += 1.0
     for a, b in zip(before, network(sequence, features, increments, usual, window), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)

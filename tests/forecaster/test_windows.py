@@ -24,12 +24,15 @@ from forecaster.windows import (
     CANDIDATES,
     CHANNELS,
     CONTEXT,
+    DAYS,
+    FEATURE_PARTS,
     FEATURES,
     HOURS,
     LAGS,
     LEVEL_STEPS,
     RULE_STEPS,
     RULES,
+    SPREADS,
     SUCCESS,
     USUAL,
     Inputs,
@@ -125,8 +128,31 @@ def test_the_slow_parts_stand_where_they_are_named(series: Series, data: st.Data
     forecast, _ = ridge.moves(origins)
     np.testing.assert_allclose(inputs.features[:, SUCCESS], rates, rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(inputs.features[:, USUAL][:, -len(SPANS_DAYS) :], enough)
-    np.testing.assert_allclose(inputs.usual, usual, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(inputs.usual[:, : len(SPANS_DAYS)], usual, rtol=1e-5, atol=1e-7)
     np.testing.assert_allclose(inputs.increments[:, RIDGE], np.clip(forecast / scale, -30, 30), rtol=1e-5, atol=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 9))
+@settings(max_examples=10, deadline=None)
+def test_how_a_minute_differs_from_day_to_day_is_that_of_the_days_there(seed: int, days: int) -> None:
+    rng = np.random.default_rng(seed)
+    series = a_series(rng.uniform(10, 20, size=(days + 1) * 288), 5 * MINUTE)
+    origin = days * 288 + 40
+    inputs = inputs_at(series, origin)
+    then = [origin - 288 * d for d in DAYS if origin - 288 * d >= BEFORE]
+    moves = np.array([series.values[k + 1 : k + 1 + HORIZON] - series.values[k] for k in then]) / inputs.scale[0]
+    highest, lowest, deviation = np.sinh(inputs.features[0, FEATURE_PARTS["days"]]).reshape(3, HORIZON)
+    np.testing.assert_allclose(highest, moves.max(axis=0), atol=1e-5)
+    np.testing.assert_allclose(lowest, moves.min(axis=0), atol=1e-5)
+    np.testing.assert_allclose(deviation, moves.std(axis=0, ddof=1), atol=1e-5)
+    upper = inputs.usual[0, -1, :, LEVELS.index(0.95)]
+    np.testing.assert_allclose(upper, 1.6448536 * deviation, atol=1e-5)
+
+
+def test_one_other_day_says_nothing_of_how_days_differ() -> None:
+    inputs = inputs_at(a_load(days=2, gaps=0), 400)
+    assert not inputs.features[:, FEATURE_PARTS["days"]].any()
+    assert not inputs.usual[:, -1].any()
 
 
 def test_the_recent_levels_are_candidates_for_every_step() -> None:
@@ -248,7 +274,7 @@ def test_odd_histories_give_finite_inputs(values: list[float]) -> None:
     assert inputs.sequence.shape == (2, CONTEXT, CHANNELS)
     assert inputs.features.shape == (2, FEATURES)
     assert inputs.increments.shape == (2, CANDIDATES, HORIZON)
-    assert inputs.usual.shape == (2, len(SPANS_DAYS), HORIZON, len(LEVELS))
+    assert inputs.usual.shape == (2, SPREADS, HORIZON, len(LEVELS))
     assert all(np.isfinite(getattr(inputs, part.name)).all() for part in fields(Inputs))
     assert (inputs.scale > 0).all()
 
@@ -296,7 +322,7 @@ def test_no_origins_give_empty_inputs() -> None:
     assert inputs.features.shape == (0, FEATURES)
     assert inputs.sequence.shape == (0, CONTEXT, CHANNELS)
     assert inputs.increments.shape == (0, CANDIDATES, HORIZON)
-    assert inputs.usual.shape == (0, len(SPANS_DAYS), HORIZON, len(LEVELS))
+    assert inputs.usual.shape == (0, SPREADS, HORIZON, len(LEVELS))
 
 
 def test_an_origin_beyond_the_series_says_where_the_series_ends() -> None:

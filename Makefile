@@ -72,6 +72,11 @@ bench-forecast: environment-bench ## The forecast beside the field's libraries: 
 	@test -n "$(TRACES)" || { echo 'bench-forecast: no TRACES; name the folder of traces: make bench-forecast TRACES=FOLDER' >&2; exit 2; }
 	benchmarks/.venv/bin/python -m benchmarks.side_by_side "$(TRACES)" $(ARGS)
 
+.PHONY: bench-ablations
+bench-ablations: environment-train ## What each part of the model is worth, shortened trainings: TRACES=FOLDER, ARGS="--variant full"
+	@test -n "$(TRACES)" || { echo 'bench-ablations: no TRACES; name the folder of traces: make bench-ablations TRACES=FOLDER' >&2; exit 2; }
+	$(VENV)/python -m benchmarks.ablations "$(TRACES)" $(ARGS)
+
 .PHONY: lock
 lock: environment-bare ## Rewrite constraints.txt from a fresh resolution
 	$(VENV)/python -m tools.lock

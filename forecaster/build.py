@@ -47,14 +47,22 @@ class Recipe:
 
 def sources(series: Sequence[Series], recipe: Recipe) -> list[Source]:
     """Everything to learn from: the first share of the real series, mixtures of those, and the made-up ones whole."""
+    return [*given_sources(series, recipe), *made_up_sources(recipe)]
+
+
+def given_sources(series: Sequence[Series], recipe: Recipe) -> list[Source]:
+    """The first share of the real series, and mixtures of those."""
     seen = [s.part(0, int(recipe.share * len(s))) for s in series]
-    made = training_set(recipe.synthetic_seed, recipe.synthetic)
-    coarse = [s.coarser(COARSE) for s in made[: recipe.coarse]]
     return [
         *(Source.of(s, SourceKind.REAL if s.step == MINUTE else SourceKind.OTHER_STEP) for s in seen),
         *(Source.of(s, SourceKind.MIXTURE) for s in mixtures(seen, recipe.synthetic_seed, recipe.mixtures)),
-        *(Source.of(s, SourceKind.MADE_UP) for s in [*made, *coarse]),
     ]
+
+
+def made_up_sources(recipe: Recipe) -> list[Source]:
+    """The made-up series, some of them at five-minute steps too."""
+    made = training_set(recipe.synthetic_seed, recipe.synthetic)
+    return [Source.of(s, SourceKind.MADE_UP) for s in [*made, *(s.coarser(COARSE) for s in made[: recipe.coarse])]]
 
 
 def build(

@@ -1,6 +1,7 @@
 """Writes the measured tables of README.md from benchmarks/results; `--check` only says whether they are current.
 
-The comparison with the field's libraries, where it was run, has a table there and a page of its own (`side_by_side`).
+The comparison with the field's libraries, where it was run, has a table there and a page of its own (`side_by_side`);
+so have the ablations a page.
 A table stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else in the file is left as it is.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools import side_by_side
+from tools import ablations, side_by_side
 from tools.side_by_side import markdown
 
 ROOT = Path(__file__).parent.parent
@@ -131,6 +132,9 @@ def main(arguments: Sequence[str]) -> int:
     compared = side_by_side.read(RESULTS)
     if compared is not None:
         fresh[ROOT / side_by_side.PAGE] = side_by_side.page(compared)
+    measured = ablations.read(RESULTS)
+    if measured is not None:
+        fresh[ROOT / ablations.PAGE] = ablations.page(measured)
     stale = [path for path, wanted in fresh.items() if not path.is_file() or path.read_text("utf-8") != wanted]
     if "--check" in arguments:
         for path in stale:

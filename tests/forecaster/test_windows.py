@@ -306,8 +306,16 @@ def test_targets_follow_the_origin_and_are_missing_where_they_are_not_over() -> 
 
 def test_the_calendar_is_that_of_the_next_step() -> None:
     series = a_series([1.0] * 100, start=MONDAY - 50 * MINUTE)
-    calendar = inputs_at(series, 49).features[0, -8:]
-    np.testing.assert_allclose(calendar[:6], [0, 1, 0, 1, 0, 1], atol=1e-6)
+    calendar = inputs_at(series, 49).features[0, FEATURE_PARTS["calendar"]]
+    np.testing.assert_allclose(calendar, [0, 1, 0, 1, 0, 1], atol=1e-6)
+
+
+@given(loads(), st.integers(-400, 400), st.data())
+@settings(max_examples=15, deadline=None)
+def test_inputs_know_nothing_of_the_day(series: Series, days: int, data: st.DataObject) -> None:
+    origin = data.draw(st.integers(0, len(series) - 1))
+    moved = replace(series, start=series.start + days * DAY)
+    assert_same(inputs_at(series, origin), inputs_at(moved, origin))
 
 
 def test_inputs_are_joined_in_order() -> None:

@@ -77,6 +77,16 @@ bench-ablations: environment-train ## What each part of the model is worth, shor
 	@test -n "$(TRACES)" || { echo 'bench-ablations: no TRACES; name the folder of traces: make bench-ablations TRACES=FOLDER' >&2; exit 2; }
 	$(VENV)/python -m benchmarks.ablations "$(TRACES)" $(ARGS)
 
+.PHONY: bench-refit
+bench-refit: environment-train ## What a workload's own refit is worth, and its seconds: TRACES=FOLDER
+	@test -n "$(TRACES)" || { echo 'bench-refit: no TRACES; name the folder of traces: make bench-refit TRACES=FOLDER' >&2; exit 2; }
+	$(VENV)/python -m benchmarks.refits "$(TRACES)" $(ARGS)
+
+.PHONY: bench-other-channel
+bench-other-channel: environment-demo ## What connections could tell of messages, and the other way: TRACES=FOLDER
+	@test -n "$(TRACES)" || { echo 'bench-other-channel: no TRACES; name the folder of traces: make bench-other-channel TRACES=FOLDER' >&2; exit 2; }
+	$(VENV)/python -m benchmarks.other_channel "$(TRACES)" $(ARGS)
+
 .PHONY: lock
 lock: environment-bare ## Rewrite constraints.txt from a fresh resolution
 	$(VENV)/python -m tools.lock

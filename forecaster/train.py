@@ -31,17 +31,17 @@ _LARGER = (4, 3)
 class TrainConfig:
     """How to train. Two cores make about 700 steps a minute."""
 
-    steps: int = 18_000
+    steps: int = 16_000
     series_per_step: int = 16
     origins_per_series: int = 24
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     seed: int = 0
-    real_share: float = 0.12
+    real_share: float = 0.2
     """Share of the drawn series that are real at one-minute steps. More, and ten traces are learned by heart."""
     other_step_share: float = 0.06
     """Share of those that are real at other steps."""
-    mixture_share: float = 0.25
+    mixture_share: float = 0.15
     """Share of the mixtures of real series; the rest is made up."""
     metric_weight: float = 0.75
     """1 weighs every bin by its absolute error, as the score does, so that peaks rule; 0 weighs all moments alike."""

@@ -1,7 +1,8 @@
 """Writes constraints.txt from a fresh resolution of everything that [dev] and [train] bring; installs nothing.
 
 Run on Linux, whose resolution is the widest: the pins of packages that only Linux needs (nvidia-*, cuda-*, triton)
-are never looked at elsewhere, because a constraint only speaks when something asks for the package.
+are never looked at elsewhere, because a constraint only speaks when something asks for the package. What only macOS
+needs, the extras list themselves, and it is resolved here as well.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,11 @@ def render(report: dict[str, Any]) -> str:
     """The constraints file for what pip's installation report (version 1) would install."""
     pins = {_normalised(entry["metadata"]["name"]): entry["metadata"]["version"] for entry in report["install"]}
     return HEADER + "".join(f"{name}=={_public(version)}\n" for name, version in sorted(pins.items()))
+
+
+def _everywhere(wanted: Sequence[str]) -> list[str]:
+    """The requirements without their markers: what one platform asks for is pinned for all."""
+    return [line.partition(";")[0].strip() for line in wanted]
 
 
 def _as_seen_by(python: str, target: str) -> list[str]:
@@ -50,7 +57,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
-        command += ["--report", str(report), *_as_seen_by(oldest, folder), *requirements(project, ("dev", "train"))]
+        command += ["--report", str(report), *_as_seen_by(oldest, folder)]
+        command += _everywhere(requirements(project, ("dev", "train")))
         ended = subprocess.run(command, check=False).returncode
         if ended:
             print(f"lock: pip ended with {ended}; constraints.txt is as it was", file=sys.stderr)

@@ -60,8 +60,9 @@ class Checkpoint:
             fresh.write_bytes(content)
             os.replace(fresh, self.path)
         except OSError as error:
-            fresh.unlink(missing_ok=True)
             raise BadCheckpoint(f"{self.path}: cannot be written ({error.strerror}); make room for it") from error
+        finally:
+            fresh.unlink(missing_ok=True)
         self.at = step
 
     def restore(self, run: Run) -> int:
@@ -89,8 +90,11 @@ class Checkpoint:
         return self.at
 
     def discard(self) -> None:
-        """No file, and none remembered."""
-        self.path.unlink(missing_ok=True)
+        """No file, and none remembered. Raises BadCheckpoint where it cannot be removed."""
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise BadCheckpoint(f"{self.path}: cannot be removed ({error.strerror}); remove it yourself") from error
         self.at = 0
 
     def _read(self) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -109,17 +113,25 @@ def checkpoint_path(out: Path) -> Path:
     return out.with_name(f"{out.name}.training")
 
 
-def identity_of(described: Mapping[str, Any], series: Sequence[tuple[Series, bool]]) -> dict[str, str]:
-    """All that a run's result follows from, in words: settings, the shape of the inputs, each series by its digest.
+def identity_of(
+    described: Mapping[str, Any],
+    real: Sequence[Series],
+    made: Mapping[str, Sequence[Series]],
+    weights: Mapping[str, Tensor],
+) -> dict[str, str]:
+    """All that a run's result follows from, in words: settings, the shape of the inputs, series and weights by digest.
 
     described  settings by group, as `train.describe` gives them
-    series     what is learned from, and whether it is real; those that are made up share one digest
+    real       the histories, each told by itself: its length and end say which one is meant where another was read
+    made       the other series by what they are
+    weights    of the network before the first step
     """
     found = {f"{group}.{key}": json.dumps(value) for group, part in described.items() for key, value in part.items()}
     found |= {f"inputs.{key}": json.dumps(value) for key, value in SHAPE.items()}
-    real = [one for one, is_real in series if is_real]
-    found |= {f"history {k} ({one.name})": _digest([one]) for k, one in enumerate(real, start=1)}
-    return found | {"made-up series": _digest([one for one, is_real in series if not is_real])}
+    for k, one in enumerate(real, start=1):
+        found[f"history {k} ({one.name})"] = f"{len(one):,} bins until {one.end.isoformat()} ({_digest([one])})"
+    found |= {what: _digest(series) for what, series in made.items()}
+    return found | {"network before the first step": hashlib.sha256(save(dict(weights))).hexdigest()[:12]}
 
 
 def differences(kept: Mapping[str, str], asked: Mapping[str, str]) -> list[str]:

@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -79,9 +80,13 @@ class Source:
         seen = series.values
         moves = np.abs(seen[HORIZON:] - seen[:-HORIZON])
         usual = float(np.nanmean(moves)) if np.isfinite(moves).any() else 1.0
-        windows = Windows(series)
-        windows.prepare()
-        return Source(windows, max(usual, 1e-9), kind)
+        return Source(Windows(series), max(usual, 1e-9), kind)
+
+    @cached_property
+    def prepared(self) -> Windows:
+        """The windows with their slow work done: when first drawn from, because it takes minutes for hundreds."""
+        self.windows.prepare()
+        return self.windows
 
     def draw(self, rng: np.random.Generator, count: int) -> IntArray:
         """[count] origins with a full context before and all targets after them, inside the series."""
@@ -137,7 +142,7 @@ def fit(
     averaged = copy.deepcopy(network)
     learning = [weights for weights in network.parameters() if weights.requires_grad]
     optimiser = torch.optim.AdamW(learning, config.learning_rate, weight_decay=config.weight_decay)
-    run = Run(network, averaged, optimiser, rng, _identity(sources, config, network.config))
+    run = Run(network, averaged, optimiser, rng, _identity(sources, config, network))
     first = 0 if checkpoint is None else checkpoint.restore(run)
     batches: list[Batch] = []
     network.train()
@@ -195,7 +200,7 @@ def draw_batch(sources: Sequence[Source], config: TrainConfig, rng: np.random.Ge
     for pick in rng.choice(len(sources), config.series_per_step, p=odds):
         source = sources[pick]
         origins = source.draw(rng, config.origins_per_series)
-        inputs = source.windows.inputs(origins)
+        inputs = source.prepared.inputs(origins)
         if rng.random() < config.calendar_dropout:
             inputs.features[:, -CALENDAR:] = 0.0
         for slow in (USUAL, SUCCESS):
@@ -238,9 +243,12 @@ def describe(config: TrainConfig, network_config: NetworkConfig) -> dict[str, di
     return {"train": asdict(config), "network": asdict(network_config)}
 
 
-def _identity(sources: Sequence[Source], config: TrainConfig, network_config: NetworkConfig) -> dict[str, str]:
-    given = (SourceKind.REAL, SourceKind.OTHER_STEP)
-    return identity_of(describe(config, network_config), [(s.windows.series, s.kind in given) for s in sources])
+def _identity(sources: Sequence[Source], config: TrainConfig, network: Network) -> dict[str, str]:
+    """What tells this run from another. Real series are told one by one, those that were made by kind."""
+    of_kind = {kind: [s.windows.series for s in sources if s.kind is kind] for kind in SourceKind}
+    real = [s.windows.series for s in sources if s.kind in (SourceKind.REAL, SourceKind.OTHER_STEP)]
+    made = {"mixed series": of_kind[SourceKind.MIXTURE], "made-up series": of_kind[SourceKind.MADE_UP]}
+    return identity_of(describe(config, network.config), real, made, network.state_dict())
 
 
 def _random_windows(rng: np.random.Generator, count: int) -> FloatArray:

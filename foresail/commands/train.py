@@ -25,7 +25,8 @@ _EXAMPLES = """examples:
   foresail train histories/ --out models/ours --fresh
   foresail train --out models/ours --days 28 --prometheus http://prometheus:9090 \\
     --query 'connections:stock=sum(connections)' --query 'messages=sum(rate(messages_total[5m]))'
-a call that was interrupted goes on where it stood when it is made again; MODEL.training keeps it until then.
+a call that was interrupted goes on where it stood when it is made again; MODEL.training keeps it until then. From a
+Prometheus that takes the same --until, or the history is another one.
 needs torch: pip install 'foresail[train]'"""
 _SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
@@ -106,8 +107,17 @@ def _build(options: argparse.Namespace, series: list[Series], recipe: Recipe) ->
             )
     except KeyboardInterrupt:
         if checkpoint.at:
-            err.print(f"interrupted; {checkpoint.path} keeps step {checkpoint.at:,}: the same call goes on from there")
+            again = _same_call(options, series)
+            kept = f"{checkpoint.path} keeps step {checkpoint.at:,}"
+            err.print(f"interrupted; {kept}: {again} goes on from there", soft_wrap=True)
         raise
+
+
+def _same_call(options: argparse.Namespace, series: list[Series]) -> str:
+    """How to ask for the same histories again: what the last days of a Prometheus are has changed by then."""
+    if not options.prometheus or options.until:
+        return "the same call"
+    return f"the same call with --until {series[-1].end.isoformat()}"
 
 
 def _histories(folder: Path, exclude: list[str]) -> list[Series]:

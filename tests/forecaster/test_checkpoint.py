@@ -31,17 +31,26 @@ def a_config(**changes: Any) -> Any:
 
 def a_run(checkpoint: Any = None, config: Any = None, series: Series | None = None, stop_at: int = 0) -> Any:
     """The weights of a small training, which ends by itself or is interrupted after `stop_at` steps."""
-    from forecaster.network import NetworkConfig
-    from forecaster.train import Source, SourceKind, train
+    from forecaster.train import train
 
     def on_step(step: int, _: float) -> None:
         if step == stop_at:
             raise Interrupted
 
-    real = series if series is not None else a_load(1, days=3)
-    sources = [Source.of(real, SourceKind.REAL), Source.of(a_load(2, days=3), SourceKind.MADE_UP)]
-    small = NetworkConfig(hidden=8, wide=8, narrow=8, peak=8)
-    return train(sources, config or a_config(), small, on_step, checkpoint).state_dict()
+    return train(some_sources(series), config or a_config(), a_size(), on_step, checkpoint).state_dict()
+
+
+def some_sources(real: Series | None = None) -> list[Any]:
+    from forecaster.train import Source, SourceKind
+
+    real = a_load(1, days=3) if real is None else real
+    return [Source.of(real, SourceKind.REAL), Source.of(a_load(2, days=3), SourceKind.MADE_UP)]
+
+
+def a_size() -> Any:
+    from forecaster.network import NetworkConfig
+
+    return NetworkConfig(hidden=8, wide=8, narrow=8, peak=8)
 
 
 def a_checkpoint(folder: Path, resumed: list[int] | None = None) -> Any:
@@ -79,14 +88,26 @@ def test_keeping_changes_nothing_and_what_is_kept_can_be_discarded(tmp_path: Pat
     checkpoint.discard()
     assert (list(tmp_path.iterdir()), checkpoint.at) == ([], 0)
     checkpoint.discard()
+    checkpoint.path.mkdir()
+    with pytest.raises(
+        BadCheckpoint, match=r"ours\.training: cannot be removed \(Is a directory\); remove it yourself"
+    ):
+        checkpoint.discard()
 
 
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
         ({"config": {"steps": 50}}, r"its train\.steps was 40, not 50; ask for that one again"),
-        ({"config": {"seed": 4, "average": 0.5}}, r"its train\.average was 0\.999, not 0\.5; its train\.seed was 3"),
-        ({"series": a_load(7, days=3)}, r"its history 1 \(load\) was \w+, not \w+; ask"),
+        (
+            {"config": {"seed": 4, "average": 0.5}},
+            r"its network before .* was \w+, not \w+; its train\.average was 0\.999, not 0\.5; its train\.seed was 3",
+        ),
+        (
+            {"series": a_load(7, days=4)},
+            r"its history 1 \(load\) was 864 bins until 2026-01-08T\S+ \(\w+\), not 1,152 bins until "
+            r"2026-01-09T\S+ \(\w+\); ask",
+        ),
     ],
     ids=["other steps", "two settings", "another history"],
 )
@@ -95,6 +116,20 @@ def test_another_training_is_refused_by_what_differs(tmp_path: Path, changes: di
     config = a_config(**changes.get("config", {}))
     with pytest.raises(BadCheckpoint, match=f"keeps another training: {found}"):
         a_run(a_checkpoint(tmp_path), config, changes.get("series"))
+
+
+def test_a_training_from_other_weights_is_another_one(tmp_path: Path) -> None:
+    import torch
+
+    from forecaster.network import Network
+    from forecaster.train import fit
+
+    interrupted(tmp_path)
+    torch.manual_seed(99)
+    with pytest.raises(
+        BadCheckpoint, match=r"another training: its network before the first step was \w+, not \w+; ask"
+    ):
+        fit(Network(a_size()), some_sources(), a_config(), checkpoint=a_checkpoint(tmp_path))
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "other tensors", "no header", "a folder"])

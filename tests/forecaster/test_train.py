@@ -39,6 +39,29 @@ def test_nothing_after_the_cut_is_seen() -> None:
         np.testing.assert_array_equal(a.windows.series.values, b.windows.series.values)
 
 
+def test_a_run_is_told_by_each_history_and_by_what_was_made() -> None:
+    """Mixtures are made of histories: another history makes others, another made-up series does not."""
+    from forecaster.build import Recipe, sources
+    from forecaster.checkpoint import differences
+    from forecaster.network import Network, NetworkConfig
+    from forecaster.train import TrainConfig, _identity
+
+    def identity(histories: list[Series], made_up: int) -> dict[str, str]:
+        recipe = Recipe(synthetic=made_up, mixtures=1, coarse=0)
+        return _identity(sources(histories, recipe), TrainConfig(), network)
+
+    def told(other: dict[str, str]) -> list[str]:
+        return [said.partition(" was ")[0] for said in differences(ours, other)]
+
+    network = Network(NetworkConfig(hidden=6, wide=8, narrow=6, peak=4))
+    minutes, coarse = a_load(1, days=3, step=MINUTE), a_load(2, days=3)
+    ours = identity([minutes, coarse], 1)
+    assert told(identity([minutes, coarse], 1)) == []
+    assert told(identity([minutes, a_load(4, days=3)], 1)) == ["its history 2 (load)"]
+    assert told(identity([a_load(3, days=3, step=MINUTE), coarse], 1)) == ["its history 1 (load)", "its mixed series"]
+    assert told(identity([minutes, coarse], 2)) == ["its made-up series"]
+
+
 def test_origins_have_their_context_before_and_their_targets_inside_the_cut() -> None:
     from forecaster.train import Source, SourceKind
 

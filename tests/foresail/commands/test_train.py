@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -79,10 +80,7 @@ def test_an_interrupted_training_goes_on_with_the_same_call_and_with_no_other(
     with monkeypatch.context() as patched:
         patched.setattr(build, "measure", interrupt)
         assert main([*call, "1"]) == 130
-    shown = capsys.readouterr().err.replace("\n", "")
-    assert f"interrupted; {kept} keeps step 1: the same call goes on from there".replace(" ", "") in shown.replace(
-        " ", ""
-    )
+    assert f"interrupted; {kept} keeps step 1: the same call goes on from there\n" in capsys.readouterr().err
     assert "its train.steps was 1, not 2; ask for that one again, or start anew (--fresh)" in refused(
         capsys, *call[1:], "2"
     )
@@ -94,6 +92,30 @@ def test_an_interrupted_training_goes_on_with_the_same_call_and_with_no_other(
     assert main([*call, "1", "--fresh"]) == 0
     assert "going on" not in capsys.readouterr().err
     assert not kept.exists()
+
+
+@pytest.mark.train
+def test_interrupted_days_of_a_prometheus_are_asked_for_by_their_end(
+    prometheus: RunningPrometheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a server's last days are has changed when the call is made again; the clock has no end to ask for."""
+    from forecaster import build
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def interrupted(*more: str) -> str:
+        assert main([*call, *more]) == 130
+        return capsys.readouterr().err
+
+    monkeypatch.setattr(build, "measure", interrupt)
+    server = ["--prometheus", prometheus.url, "--query", "clock=abs(minute() - 30)", "--days", "2", "--step", "5m"]
+    call = ["train", "--out", str(tmp_path / "ours"), *server, "--synthetic", "0", "--steps", "1"]
+    until = re.search(r"the same call with --until (\S+) goes on from there", interrupted())
+    assert until
+    again = interrupted("--until", until[1])
+    assert "going on from step 1 of 1" in again
+    assert "the same call goes on from there" in again
 
 
 @pytest.mark.train

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from forecaster.promotion import CONFIDENCE
+
 _COLUMNS = ("mae", "pinball", "ramp")
 _HEADER = (
     "| history | MAE | pinball | on up-ramps | coverage of 0.95 |",
@@ -81,7 +83,7 @@ def _refit_reach(refit: Mapping[str, Any]) -> list[str]:
         _score_row(f"{refit['used']['name']} ({refit['used']['seal'][:12]}), in use until then", used),
         _score_row("this refit", refitted),
         "",
-        f"Its pinball loss is {verdict['ratio']:.3f} of the other's, with a confidence of 97.5 % below "
+        f"Its pinball loss is {verdict['ratio']:.3f} of the other's, with a confidence of {100 * CONFIDENCE:g} % below "
         f"{verdict['bound']:.3f}, by {verdict['hours']} hours; at the levels from 0.95 on {verdict['upper']:.3f}.",
     ]
 

@@ -102,17 +102,18 @@ def refit(
     cut = _cut(series, config)
     for one in (start, used):
         _check_unseen(one, series, cut)
-    network, recorded, train_config = load_trained(start), _metrics(start), _train_config(config)
-    parameters = sum(p.numel() for p in network.parameters())
-    _freeze(network, config.layers)
-    torch.manual_seed(config.seed)
-    tuned = fit(network, _sources(series.part(0, cut), config), train_config, on_step)
-    files = {MODEL: to_onnx(tuned), WEIGHTS: to_safetensors(tuned)}
+    network, recorded = load_trained(start), _metrics(start)
     learned = {"base": _named(start), "learned_until": series.time(cut).isoformat()}
-    about = {"parameters": parameters, **describe(train_config, network.config), "refit": learned}
+    about = {
+        "parameters": sum(p.numel() for p in network.parameters()),
+        **describe(_train_config(config), network.config),
+        "refit": learned,
+    }
+    tuned = learn(network, series.part(0, cut), config, on_step)
+    files = {MODEL: to_onnx(tuned), WEIGHTS: to_safetensors(tuned)}
     with tempfile.TemporaryDirectory() as folder:
         trial = write_artefact(Path(folder) / "refit", "refit", files, about)
-        files[GOLDEN] = (json.dumps(golden_record(load_network(trial.path)), indent=2) + "\n").encode()
+        files[GOLDEN] = _as_json(golden_record(load_network(trial.path)))
         verdict, scores = compare(used, trial, series, cut, config.every)
     recorded["refit"] = {
         **learned,
@@ -124,8 +125,17 @@ def refit(
         "verdict": asdict(verdict),
         "scores": [s.to_dict() for s in scores],
     }
-    files[METRICS] = (json.dumps(recorded, indent=2, default=str) + "\n").encode()
+    files[METRICS] = _as_json(recorded)
     return Refitted(verdict, scores, files, about, recorded)
+
+
+def learn(
+    network: Network, seen: Series, config: RefitConfig, on_step: Callable[[int, float], None] | None = None
+) -> Network:
+    """`network`, which is changed, after learning from all of `seen` and from made-up series, in evaluation mode."""
+    _freeze(network, config.layers)
+    torch.manual_seed(config.seed)
+    return fit(network, _sources(seen, config), _train_config(config), on_step)
 
 
 def compare(
@@ -133,7 +143,8 @@ def compare(
 ) -> tuple[Verdict, tuple[Score, Score]]:
     """Which of two artefacts forecasts the part of the series from bin `cut` on better, as each would be served."""
     origins = np.arange(cut, len(series) - HORIZON, every)
-    yard = Yardstick.of(series, origins, (cut + 0.5) / len(series), Window())
+    share = (cut + 0.5) / len(series)  # of which half a bin more than `cut` is sure to be `cut` in whole ones
+    yard = Yardstick.of(series, origins, share, Window())
     scores: list[Score] = []
     lost: list[Losses] = []
     for artefact in (used, refitted):
@@ -171,8 +182,13 @@ def _cut(series: Series, config: RefitConfig) -> int:
     learned = (len(known) - int(np.argmax(known))) / series.bins_per_day if known.any() else 0.0
     if learned < LEAST_DAYS:
         raise BadHistory(
-            f"{series.name}: {max(learned, 0.0):.1f} days before the latest {config.judge_days:g}, which are for the "
+            f"{series.name}: {learned:.1f} days before the latest {config.judge_days:g}, which are for the "
             f"comparison; a refit learns from {LEAST_DAYS:g} or more: use a longer history"
+        )
+    if not series.known[cut + 1 :].any():
+        raise BadHistory(
+            f"{series.name}: nothing measured in the latest {config.judge_days:g} days, which are for the comparison; "
+            "use a history that ends where it was measured last"
         )
     return cut
 
@@ -221,3 +237,7 @@ def _hours(series: Series, origins: IntArray) -> IntArray:
 
 def _named(artefact: Artefact) -> dict[str, str]:
     return {"name": artefact.name, "seal": artefact.seal}
+
+
+def _as_json(record: Mapping[str, object]) -> bytes:
+    return (json.dumps(record, indent=2, default=str) + "\n").encode()

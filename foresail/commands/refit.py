@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from forecaster.artefact import Artefact, load_artefact
+from forecaster.promotion import CONFIDENCE
 from forecaster.series import Series
 from forecaster.versions import begin, check_versions, first_version, in_use, is_versions, promote, roll_back
 from foresail.commands.history_options import add_history_options, read_history
@@ -148,8 +149,9 @@ def _print(series: Series, refitted: Refitted) -> None:
     title = f"{series.name}: {refitted.scores[0].origins} origins of the latest days, ratios to persistence"
     out.print(table(title, ("", "MAE", "pinball", "on up-ramps", "coverage 0.95, %"), rows))
     out.print(
-        f"pinball of the refit {number(verdict.ratio, 3)} of that in use, with a confidence of 97.5 % below "
-        f"{number(verdict.bound, 3)} ({verdict.hours} hours); at the levels from 0.95 on {number(verdict.upper, 3)}"
+        f"pinball of the refit {number(verdict.ratio, 3)} of that in use, with a confidence of {100 * CONFIDENCE:g} % "
+        f"below {number(verdict.bound, 3)} ({verdict.hours} hours); at the levels from 0.95 on "
+        f"{number(verdict.upper, 3)}"
     )
 
 

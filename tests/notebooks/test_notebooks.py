@@ -52,8 +52,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "MPLCONFIGDIR"):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    write_history(tmp_path / HISTORY, a_load(1, days=4))
-    return tmp_path
+    place = tmp_path / "notebooks"  # what they write goes beside this folder, as it does in a clone
+    place.mkdir()
+    write_history(place / HISTORY, a_load(1, days=4))
+    return place
 
 
 def test_every_notebook_is_executed_here() -> None:

@@ -20,7 +20,7 @@ from typing import TypeVar
 from benchmarks.catalogue import find, fit_of
 from benchmarks.day_sums import Ruler, Sums, figures
 from benchmarks.forecasters.arm import Predict, Run, tidy
-from benchmarks.traces import LIST, Trace, load, read_list
+from benchmarks.traces import LIST, Trace, load, read_compared
 from forecaster.errors import ForecasterError
 from forecaster.evaluate import Yardstick, origins_from
 from forecaster.forecast import Window
@@ -125,7 +125,7 @@ def main() -> int:
     options = parser.parse_args()
     logging.disable(logging.WARNING)  # the libraries announce their trainers, and others' products
     find(options.arm)
-    there = [t for t in read_list(options.list) if (options.traces / t.file).is_file()]
+    there = [t for t in read_compared(options.list) if (options.traces / t.file).is_file()]
     if not there:
         raise UsageError(f"{options.traces}: none of the traces that {options.list} lists is there")
     loaded = [(trace, load(trace, options.traces)) for trace in there]

@@ -1,17 +1,19 @@
 """Scores and replays the shipped model on public traces: `make bench TRACES=DIR`.
 
-The traces are not part of the project; a folder with some of them gives the rows of those. Writes
-results/public_traces.json, from which `tools/readme.py` makes the tables of the README.
+The traces are those of traces.toml, and not part of the project; a folder with some of them gives the rows of those.
+Writes results/public_traces.json, from which `tools/readme.py` makes the tables of the README.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.traces import Trace, read_list
+from benchmarks.traces import load as load_trace
 from controller.domain import Bounds, Mode, Policy, Signal
 from controller.errors import ControllerError
 from controller.simulation.equal_cost import hpa_at_cost
@@ -25,9 +27,8 @@ from forecaster.baselines import BASELINES
 from forecaster.errors import ForecasterError
 from forecaster.evaluate import Yardstick, origins_from, score_against
 from forecaster.forecast import Ask, Forecaster
-from forecaster.history import load_history
 from forecaster.predict import load_forecaster
-from forecaster.series import Kind, Series
+from forecaster.series import Series
 from foresail.errors import UsageError
 from foresail.models import find_model
 from foresail.output import emit_json, err, progress
@@ -41,42 +42,9 @@ TARGET = 0.7
 POD_STARTS = (timedelta(seconds=60), timedelta(seconds=240))
 
 
-@dataclass(frozen=True)
-class Trace:
-    """A public trace: its file, what it is, and whether the shipped model learned from its first 70 %."""
-
-    file: str
-    about: str
-    kind: Kind = Kind.FLOW
-    learned: bool = True
-
-
-TRACES = (
-    Trace("wc98_requests_1m.csv.gz", "World Cup 98 web site, requests"),
-    Trace("nasa_http_requests_1m.csv.gz", "NASA web site, requests"),
-    Trace("mscloud_ingress03_rate_1m.csv.gz", "Microsoft data ingress 3"),
-    Trace("mscloud_ingress04_rate_1m.csv.gz", "Microsoft data ingress 4"),
-    Trace("mscloud_ingress05_rate_1m.csv.gz", "Microsoft data ingress 5"),
-    Trace("mscloud_mongo_app02_rps_1m.csv.gz", "Microsoft MongoDB, application 2"),
-    Trace("mscloud_mongo_app04_rps_1m.csv.gz", "Microsoft MongoDB, application 4"),
-    Trace("azurefn2021_func126_invocations_1m.csv.gz", "Azure function 126"),
-    Trace("azurefn2021_func235_invocations_1m.csv.gz", "Azure function 235"),
-    Trace("ripe_bgp_codered_announcements_1m.csv.gz", "BGP announcements, Code Red"),
-    Trace("v2ex_users_online_5m.csv.gz", "V2EX forum, users online", Kind.STOCK),
-    Trace("decentraland_users_online_5m.csv.gz", "Decentraland, users online", Kind.STOCK),
-    Trace("twitter_stream_1pct_msgs_1m.csv.gz", "Twitter sample stream", learned=False),
-    Trace("synthetic_ws_chat_connections_1m.csv.gz", "chat service, connections", Kind.STOCK, learned=False),
-    Trace("synthetic_ws_chat_messages_1m.csv.gz", "chat service, messages", learned=False),
-    Trace("synthetic_ws_trading_connections_1m.csv.gz", "trading service, connections", Kind.STOCK, learned=False),
-    Trace("synthetic_ws_trading_messages_1m.csv.gz", "trading service, messages", learned=False),
-    Trace("synthetic_ws_live_match_connections_1m.csv.gz", "live matches, connections", Kind.STOCK, learned=False),
-    Trace("synthetic_ws_live_match_messages_1m.csv.gz", "live matches, messages", learned=False),
-)
-
-
 def measure(trace: Trace, folder: Path, forecaster: Forecaster) -> dict[str, object]:
     """One trace's forecast scores, and its replays at each pod start."""
-    series = load_history(folder / trace.file, trace.kind)
+    series = load_trace(trace, folder)
     origins = origins_from(series, SHARE, EVERY)
     ask = Ask(series, origins)
     yard = Yardstick.of(series, origins, SHARE, ask.window)
@@ -129,10 +97,11 @@ def main() -> int:
     parser.add_argument("--model", default="base")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    there = [trace for trace in TRACES if (options.traces / trace.file).is_file()]
+    traces = read_list()
+    there = [trace for trace in traces if (options.traces / trace.file).is_file()]
     if not there:
-        raise UsageError(f"{options.traces}: none of the traces is there; expected for example {TRACES[0].file}")
-    for trace in TRACES:
+        raise UsageError(f"{options.traces}: none of the traces is there; expected for example {traces[0].file}")
+    for trace in traces:
         if trace not in there:
             err.print(f"not there, left out: {trace.file}")
     model = find_model(options.model)
@@ -142,7 +111,7 @@ def main() -> int:
         task = bar.add_task("measuring", total=len(there))
         for trace in there:
             bar.update(task, description=trace.about)
-            results[trace.file.split(".")[0]] = measure(trace, options.traces, forecaster)
+            results[trace.name] = measure(trace, options.traces, forecaster)
             bar.advance(task)
     manifest = json.loads((model / "manifest.json").read_text())
     settings = {"share": SHARE, "every": EVERY, "most_days": DAYS.days, "pods_at_peak": PODS, "hpa_target": TARGET}

@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.catalogue import CATALOGUE, find
 from benchmarks.one_arm import EVERY, SHARE
 from benchmarks.summary import SUMMARY, as_text, read_results, summarise
-from benchmarks.traces import LIST, read_list
+from benchmarks.traces import LIST, read_compared
 from foresail.errors import UsageError
 from foresail.output import err, write_whole
 
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
     options = parser.parse_args(arguments)
     _check(options)
-    traces = read_list(options.list)
+    traces = read_compared(options.list)
     options.out.mkdir(parents=True, exist_ok=True)
     failed = 0
     for arm in options.arm or CATALOGUE:

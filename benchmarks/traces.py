@@ -1,4 +1,4 @@
-"""Reads benchmarks/traces.toml: which traces are compared on, and what of them is the same everywhere."""
+"""Reads benchmarks/traces.toml: which traces are measured on, and what of them is the same everywhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ CLASSES = ("recurrent", "diurnal", "bursty")
 
 @dataclass(frozen=True)
 class Trace:
-    """One trace; `sha256` is that of its CSV, unpacked."""
+    """One trace.
+
+    learned       the shipped model learned from its first 70 %
+    sha256        of its CSV, unpacked
+    side_by_side  the field's libraries are compared on it too
+    """
 
     file: str
     about: str
@@ -27,6 +32,7 @@ class Trace:
     character: str
     learned: bool
     sha256: str
+    side_by_side: bool = True
 
     @property
     def name(self) -> str:
@@ -44,10 +50,16 @@ def read_list(path: Path = LIST) -> tuple[Trace, ...]:
         ) from None
 
 
+def read_compared(path: Path = LIST) -> tuple[Trace, ...]:
+    """Those of the list that the field's libraries are compared on. Raises UsageError as `read_list`."""
+    return tuple(trace for trace in read_list(path) if trace.side_by_side)
+
+
 def _trace(row: dict[str, Any]) -> Trace:
     if row["class"] not in CLASSES:
         raise ValueError(f"class {row['class']!r}; expected one of {', '.join(CLASSES)}")
-    return Trace(row["file"], row["about"], Kind(row["kind"]), row["class"], row["learned"], row["sha256"])
+    kind, beside = Kind(row["kind"]), row.get("side_by_side", True)
+    return Trace(row["file"], row["about"], kind, row["class"], row["learned"], row["sha256"], beside)
 
 
 def load(trace: Trace, folder: Path) -> Series:

@@ -3,9 +3,10 @@
     python -m tools.fetch_traces FOLDER          what is there and right already is left alone
 
 A source is one file of a repository at a commit. Converted here are those that are a CSV with a column of times and one
-of values: `columns` in the list names them, with the days to shift by and the moment to stop at, where there are any.
-Times without a zone are taken as UTC, and `2.0` is written as `2`. The others say under `by_hand` what was done with
-them; they are named at the end, and the exit code is 1 while one of the list is missing.
+of values: `columns` in the list names them, with the layout of the times where it is not ISO 8601 (as strptime has it,
+or `epoch` for seconds since 1970), the days to shift by and the moment to stop at, where there are any. Times without
+a zone are taken as UTC, and `2.0` is written as `2`. The others say under `by_hand` what was done with them; they are
+named at the end, and the exit code is 1 while one of the list is missing.
 
 Proved against a server of our own; the names of the columns were read off real files of every kind converted here, and
 their first rows become those of the traces. Nothing was fetched from the real server yet, nor a whole file converted:
@@ -80,17 +81,25 @@ def convert(content: bytes, columns: Mapping[str, Any], where: str) -> bytes:
 
 def _rows(content: bytes, columns: Mapping[str, Any], where: str) -> Iterator[tuple[datetime, str]]:
     try:
-        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig")))
+        reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig")), skipinitialspace=True)
         if absent := {columns["time"], columns["value"]} - set(reader.fieldnames or ()):
             raise FetchFailed(f"{where}: no column {sorted(absent)}; it has {reader.fieldnames}")
         for row in reader:
-            at, value = datetime.fromisoformat(row[columns["time"]]), row[columns["value"]]
+            at, value = _moment(row[columns["time"]], columns.get("layout")), row[columns["value"]]
             float(value)  # what is no number is refused; what is one keeps its digits
             yield at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC), value.removesuffix(".0")
-    except (ValueError, TypeError, csv.Error) as error:
+    except (ValueError, TypeError, OverflowError, OSError, csv.Error) as error:
         raise FetchFailed(
             f"{where}: is not the CSV that it was ({error}); look at it, and pin another commit"
         ) from None
+
+
+def _moment(text: str, layout: str | None) -> datetime:
+    if layout is None:
+        return datetime.fromisoformat(text)
+    if layout == "epoch":
+        return datetime.fromtimestamp(int(text), UTC)
+    return datetime.strptime(text, layout)  # noqa: DTZ007  a layout without a zone is UTC, as everywhere here
 
 
 def _download(where: str) -> bytes:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
 
-from benchmarks.traces import CLASSES, Trace, load, read_list
+from benchmarks.traces import CLASSES, LIST, Trace, load, read_compared, read_list
 from forecaster.series import Kind
 from foresail.errors import UsageError
 from tests.helpers.histories import a_load, as_csv, write_history
@@ -25,11 +26,24 @@ def trace(tmp_path: Path) -> Trace:
 
 
 def test_ten_were_learned_from_and_seven_were_never_seen() -> None:
-    traces = read_list()
+    traces = read_compared()
     assert sum(t.learned for t in traces) == 10
     assert {t.name.split("_")[0] for t in traces if not t.learned} == {"twitter", "synthetic"}
     assert {t.character for t in traces} == set(CLASSES)
     assert len({t.sha256 for t in traces}) == len(traces) == 17
+
+
+def test_what_is_not_compared_on_has_another_step() -> None:
+    other = [t for t in read_list() if t not in read_compared()]
+    assert [t.name for t in other] == ["v2ex_users_online_5m", "decentraland_users_online_5m"]
+    assert all(t.name.endswith("_1m") for t in read_compared())
+
+
+def test_the_published_figures_are_of_these_traces() -> None:
+    published = json.loads((LIST.parent / "results" / "public_traces.json").read_text("utf-8"))["traces"]
+    assert [(name, t["about"], t["kind"], t["learned"]) for name, t in published.items()] == [
+        (t.name, t.about, t.kind.value, t.learned) for t in read_list()
+    ]
 
 
 def test_a_pinned_trace_is_read(trace: Trace, tmp_path: Path) -> None:

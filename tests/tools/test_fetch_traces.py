@@ -101,6 +101,24 @@ def test_times_are_shifted_and_cut_off() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("layout", "at"),
+    [
+        ("epoch", "1617913216"),
+        ("%a %b %d %Y %H:%M:%S GMT%z (CST)", "Fri Apr 09 2021 04:20:16 GMT+0800 (CST)"),
+        ("%d.%m.%Y %H:%M:%S", "08.04.2021 20:20:16"),
+    ],
+    ids=["seconds", "with a zone", "without one"],
+)
+def test_times_are_read_as_they_are_laid_out(layout: str, at: str) -> None:
+    source = f"time, number\n{at}, 299\n".encode()
+    columns = {"time": "time", "value": "number", "layout": layout}
+    assert convert(source, columns, "here").decode() == "timestamp,value\n2021-04-08T20:20:16Z,299\n"
+    for other in ("yesterday", "9" * 30):
+        with pytest.raises(FetchFailed, match="here: is not the CSV that it was"):
+            convert(f"time, number\n{other}, 299\n".encode(), columns, "here")
+
+
 @pytest.mark.parametrize("row", ["yesterday,1", "2021-01-01 10:55:00,many", "2021-01-01 10:55:00"])
 def test_a_row_that_is_no_measurement_is_refused(row: str) -> None:
     with pytest.raises(FetchFailed, match="here: is not the CSV that it was"):

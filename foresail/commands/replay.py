@@ -31,7 +31,7 @@ _EXAMPLES = """examples:
   foresail replay --prometheus http://prometheus:9090 --query 'sum(connections)' --kind stock --history-days 14
 without --policy or --capacity, a pod is sized so that the largest load needs 20 of them."""
 FORESAIL, HPA, PERFECT = "foresail", "hpa", "perfect"
-_NAMES = {FORESAIL: "Foresail over the HPA", HPA: "HPA alone", PERFECT: "perfect forecast over the HPA"}
+NAMES = {FORESAIL: "Foresail over the HPA", HPA: "HPA alone", PERFECT: "perfect forecast over the HPA"}
 _PODS, _MOST_PODS = 20, 5_000
 _SIGNAL = "load"
 COLUMNS = ("arm", "overload min", "of the time", "longest", "pod-hours", "vs HPA", "rescales")
@@ -164,7 +164,7 @@ def _replay(options: argparse.Namespace, series: Series, policy: Policy, setting
     with progress() as bar:
         task = bar.add_task("forecasting", total=3)
         for name in (FORESAIL, HPA, PERFECT):
-            bar.update(task, description=_NAMES[name])
+            bar.update(task, description=NAMES[name])
             forecaster = {FORESAIL: forecaster_of(options.model), PERFECT: Perfect()}.get(name)
             feed = PrecomputedFeed((), settings.metric_lag) if forecaster is None else feed_from(
                 forecaster, [seen], policy, settings.metric_lag, load.start)  # fmt: skip
@@ -210,7 +210,7 @@ def rows(scores: dict[str, Score], minutes: float) -> list[list[str]]:
     """The table of arms: a name and its figures; `minutes` is the time that was scored."""
     return [
         [
-            _NAMES[name],
+            NAMES[name],
             number(s.overload_minutes),
             f"{s.overload_minutes / minutes:.2%}",
             f"{s.longest_shortage_s:,.0f} s",
@@ -246,11 +246,11 @@ def _draw(replayed: Replayed, path: Path) -> None:
         above.plot(times, offered, color="black", linewidth=0.8, label="pods needed")
         for name, color in ((HPA, "tab:orange"), (FORESAIL, "tab:blue")):
             ready = np.array([r.ready for r in replayed.runs[name].records])
-            above.step(times, ready, where="post", color=color, linewidth=0.9, label=f"ready, {_NAMES[name]}")
+            above.step(times, ready, where="post", color=color, linewidth=0.9, label=f"ready, {NAMES[name]}")
         above.set(ylabel="pods", ylim=(0, None), title=f"{replayed.series.name}: what was needed and what was ready")
         above.legend(loc="upper left")
         for name, color in ((HPA, "tab:orange"), (FORESAIL, "tab:blue"), (PERFECT, "tab:green")):
             short = np.cumsum(overloaded(replayed.runs[name]) & load.known) * (load.tick / timedelta(minutes=1))
-            below.plot(times, short, color=color, label=_NAMES[name])
+            below.plot(times, short, color=color, label=NAMES[name])
         below.set(ylabel="overload minutes so far", xlabel="UTC", ylim=(0, None))
         below.legend(loc="upper left")

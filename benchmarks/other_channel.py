@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.traces import LIST, load, read_list
+from forecaster.artefact import load_artefact
 from forecaster.errors import ForecasterError
 from forecaster.evaluate import origins_from
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecaster
@@ -97,7 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", type=Path, default=LIST, help="which traces")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
-    forecaster = load_forecaster(find_model("base"))
+    base = find_model("base")
+    forecaster = load_forecaster(base)
     found = {
         name: {
             "messages_given_connections": messages_given_connections(forecaster, connections, messages),
@@ -105,7 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         for name, connections, messages in services(options.traces, options.list)
     }
-    emit_json({"model": forecaster.name, "services": found}, options.out)
+    emit_json({"model": load_artefact(base).seal, "services": found}, options.out)
     return 0
 
 

@@ -47,7 +47,7 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True)
 class RefitConfig:
-    """How to refit. Two cores take about half a minute for 28 days at a minute.
+    """How to refit. One core takes half a minute; for five weeks at a minute, three quarters of one.
 
     layers      light: the heads only; all: every layer, at a smaller learning rate
     steps       of training

@@ -30,7 +30,7 @@ _LARGER = (4, 3)
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train. Two cores make about 700 steps a minute."""
+    """How to train. One core makes some 400 steps a minute."""
 
     steps: int = 16_000
     series_per_step: int = 16

@@ -13,13 +13,15 @@ import numpy as np
 
 from forecaster.errors import NoForecast
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts, Window
-from forecaster.series import EPOCH, FloatArray, IntArray, Series, held
+from forecaster.past import Past, running
+from forecaster.ridge import Fits, Ridge
+from forecaster.series import EPOCH, BoolArray, FloatArray, IntArray, Series, held
+from forecaster.usual import FEWEST, quantiles_of_rows
 
 PointRule = Callable[[Series, FloatArray, IntArray], FloatArray]
 """(series, its held values, origins [O]) -> points [O, HORIZON]; NaN where the rule has nothing to look back on."""
 
 _STEPS = np.arange(1, HORIZON + 1)
-_FEWEST_ERRORS = 20
 _ERROR_DAYS = 7
 _MOST_ERRORS = 2_000
 
@@ -69,6 +71,18 @@ def _back(values: FloatArray, origins: IntArray, offsets: IntArray) -> FloatArra
     return np.where(known, values[np.where(known, index, 0)], np.nan)
 
 
+class RidgeRule:
+    """The workload's own ridge, fitted at midnight; nothing to say before its first fit. Remembers the latest fits."""
+
+    def __init__(self) -> None:
+        self._fits = Fits()
+
+    def __call__(self, series: Series, values: FloatArray, origins: IntArray) -> FloatArray:
+        """As a PointRule; origins must not lie before the first measured bin."""
+        moves, fitted = Ridge(Past(series), self._fits).moves(origins)
+        return np.where(fitted[:, None], values[origins][:, None] + moves, np.nan)
+
+
 @dataclass(frozen=True)
 class RuleForecaster:
     """A point rule with the quantiles of its own errors over the last week around it.
@@ -86,55 +100,81 @@ class RuleForecaster:
         return [self._one(ask) for ask in asks]
 
     def _one(self, ask: Ask) -> Forecasts:
-        series = ask.series
+        series, origins = ask.series, ask.origins
+        enough = has_errors(series)
+        if not enough[origins].all():
+            raise self._too_short(series, int(origins[~enough[origins]][0]))
+        top = np.maximum(_top_of_hour(series, origins), 0)
+        hours, hour_of = np.unique(np.where(enough[top], top, origins), return_inverse=True)
+        drawn = _drawn(series, hours)
+        every = np.unique(np.concatenate([origins, *drawn]))
+        points = self._points(series, every, ask.window)
+        errors = np.ascontiguousarray((_truths(series, every, ask.window) - points).T, dtype=np.float32)
+        spreads = [quantiles_of_rows(errors[:, np.searchsorted(every, past)])[0] for past in drawn]
+        made = points[np.searchsorted(every, origins)][..., None] + _stacked(spreads)[hour_of]
+        steps, peak = np.maximum(made[:, :HORIZON], 0.0), np.maximum(made[:, HORIZON], 0.0)
+        return Forecasts(origins, LEVELS, steps, peak, ask.window, self.name)
+
+    def _points(self, series: Series, origins: IntArray, window: Window) -> FloatArray:
+        """[origins, HORIZON + 1], the rule's steps and the highest of the window's."""
         values = held(series.values)
-        known_from = int(np.argmax(series.known)) if series.known.any() else len(series)
-        enough = known_from + HORIZON + _FEWEST_ERRORS
-        if len(ask.origins) and ask.origins.min() < enough:
-            raise self._too_short(series, int(ask.origins.min()))
-        points = self._points(series, values, ask.origins)
-        window = slice(ask.window.first - 1, ask.window.last)
-        quantiles = np.empty((len(ask.origins), HORIZON, len(LEVELS)))
-        peak = np.empty((len(ask.origins), len(LEVELS)))
-        top = _top_of_hour(series, ask.origins)
-        until = np.where(top >= enough, top, ask.origins)
-        for now in np.unique(until):
-            rows = np.flatnonzero(until == now)
-            errors, peak_errors = self._errors(series, values, int(now), known_from, ask.window)
-            quantiles[rows] = points[rows][:, :, None] + errors
-            peak[rows] = points[rows][:, window].max(axis=1)[:, None] + peak_errors
-        return Forecasts(ask.origins, LEVELS, np.maximum(quantiles, 0.0), np.maximum(peak, 0.0), ask.window, self.name)
-
-    def _points(self, series: Series, values: FloatArray, origins: IntArray) -> FloatArray:
         points = self.rule(series, values, origins)
-        return np.where(np.isnan(points), last_value(series, values, origins), points)
-
-    def _errors(
-        self, series: Series, values: FloatArray, now: int, known_from: int, window: Window
-    ) -> tuple[FloatArray, FloatArray]:
-        """Error quantiles ([HORIZON, levels], [levels]) of origins whose targets lie at or before `now`.
-
-        Of the last week; of all there is where the last week was hardly measured.
-        """
-        week = max(known_from, now - HORIZON - _ERROR_DAYS * series.bins_per_day)
-        for first in (week, known_from):
-            past, truth = _measured(series, first, now)
-            if len(past) >= _FEWEST_ERRORS:
-                break
-        else:
-            raise self._too_short(series, now)
-        points = self._points(series, values, past)
-        span = slice(window.first - 1, window.last)
-        errors = np.quantile(truth - points, LEVELS, axis=0).T
-        peaks = np.quantile(truth[:, span].max(axis=1) - points[:, span].max(axis=1), LEVELS)
-        return errors, peaks
+        points = np.where(np.isnan(points), last_value(series, values, origins), points)
+        return np.column_stack([points, points[:, window.first - 1 : window.last].max(axis=1)])
 
     def _too_short(self, series: Series, now: int) -> NoForecast:
         measured = int(series.known[: now + 1].sum())
         return NoForecast(
             f"{series.name}: only {measured} bins measured up to {series.time(now + 1)}; {self.name} needs "
-            f"{HORIZON + _FEWEST_ERRORS + 1} without a gap: use a longer history"
+            f"{HORIZON + FEWEST} without a gap: use a longer history"
         )
+
+
+def has_errors(series: Series) -> BoolArray:
+    """[bins], whether a rule has made enough errors by each bin to take quantiles of; before that none forecasts."""
+    return _whole_until(series) >= FEWEST
+
+
+def _whole(series: Series) -> BoolArray:
+    """[bins], whether there is a value at or before an origin and all its targets were measured."""
+    gaps = running(np.concatenate([~series.known, np.ones(HORIZON, dtype=bool)]))
+    after = np.arange(len(series)) + 1
+    whole: BoolArray = np.maximum.accumulate(series.known) & (gaps[after + HORIZON] == gaps[after])
+    return whole
+
+
+def _whole_until(series: Series) -> IntArray:
+    """[bins], how many origins have had all their targets measured by the end of each bin."""
+    whole = np.cumsum(_whole(series))
+    return np.concatenate([np.zeros(min(HORIZON, len(series)), dtype=np.int64), whole[:-HORIZON]])
+
+
+def _drawn(series: Series, hours: IntArray) -> list[IntArray]:
+    """For each of `hours`, the origins whose errors count then: of the week before it, with all targets measured.
+
+    Of all there is where the last week was hardly measured.
+    """
+    whole, week = np.flatnonzero(_whole(series)), _ERROR_DAYS * series.bins_per_day
+    ends = np.searchsorted(whole, hours - HORIZON, side="right")
+    starts = np.searchsorted(whole, hours - HORIZON - week)
+    starts = np.where(ends - starts >= FEWEST, starts, 0)
+    # Counted back from the newest, so that a history that starts earlier gives the same.
+    return [
+        whole[first:end][:: -max(1, (end - first) // _MOST_ERRORS)]
+        for first, end in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+
+
+def _truths(series: Series, origins: IntArray, window: Window) -> FloatArray:
+    """[origins, HORIZON + 1], what came at each step, and the peak of the window; NaN where not all was measured."""
+    padded = np.concatenate([series.values, np.full(HORIZON, np.nan)])
+    steps = padded[origins[:, None] + _STEPS]
+    return np.column_stack([steps, steps[:, window.first - 1 : window.last].max(axis=1)])
+
+
+def _stacked(spreads: Sequence[FloatArray]) -> FloatArray:
+    """[hours, HORIZON + 1, levels], also of no hours."""
+    return np.stack(spreads) if spreads else np.zeros((0, HORIZON + 1, len(LEVELS)))
 
 
 def _top_of_hour(series: Series, origins: IntArray) -> IntArray:
@@ -142,15 +182,6 @@ def _top_of_hour(series: Series, origins: IntArray) -> IntArray:
     hour = max(1, series.bins_per_day // 24)
     first = (series.start - EPOCH) // series.step
     return (first + origins) // hour * hour - first
-
-
-def _measured(series: Series, first: int, now: int) -> tuple[IntArray, FloatArray]:
-    """Origins from `first` whose targets were all measured and over by `now`, and those targets [origins, HORIZON]."""
-    stop = now - HORIZON + 1
-    past = np.arange(first, stop, max(1, (stop - first) // _MOST_ERRORS))
-    truth = series.values[past[:, None] + _STEPS]
-    whole = ~np.isnan(truth).any(axis=1)
-    return past[whole], truth[whole]
 
 
 BASELINES: dict[str, RuleForecaster] = {
@@ -161,5 +192,6 @@ BASELINES: dict[str, RuleForecaster] = {
         RuleForecaster("same-time-last-week", same_time(7)),
         RuleForecaster("level-plus-yesterday", level_plus_increment(1)),
         RuleForecaster("offset-rule", highest_of(last_value, same_time(1))),
+        RuleForecaster("ridge", RidgeRule()),
     )
 }

@@ -10,16 +10,20 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from forecaster.forecast import HORIZON, LEVELS
 from forecaster.past import Past
 from forecaster.series import BoolArray, FloatArray, IntArray
 
+Float32Array = NDArray[np.float32]
+
 SPANS_DAYS = (1, 7)
 GAPS = (1, 3, 7, 15)
 """Steps over which moves are taken; the horizons between them are interpolated."""
 _MOST_SAMPLES = 1440
-_FEWEST_MOVES = 20
+FEWEST = 20
+"""Samples that quantiles are taken of; from fewer nothing follows about 0.95."""
 _ROWS = 64
 _BETWEEN = np.stack([np.interp(np.arange(1, HORIZON + 1), GAPS, row) for row in np.eye(len(GAPS))], axis=1)
 
@@ -55,7 +59,7 @@ class Usual:
             inside = bins >= 0
             for g, moves in enumerate(self._moves):
                 drawn = np.where(inside, moves[np.maximum(bins, 0)], np.float32(np.nan))
-                self._rows[rows, s, g], self._enough[rows, s] = _quantiles(drawn)
+                self._rows[rows, s, g], self._enough[rows, s] = quantiles_of_rows(drawn)
         self._made[rows] = True
 
 
@@ -73,11 +77,14 @@ def _stride(span: int, hour: int) -> int:
     return stride
 
 
-def _quantiles(moves: np.ndarray) -> tuple[FloatArray, BoolArray]:
-    """([rows, levels], [rows]) of moves [rows, n], by linear interpolation between the order statistics."""
-    ordered = np.sort(moves, axis=1)
+def quantiles_of_rows(samples: Float32Array) -> tuple[FloatArray, BoolArray]:
+    """([rows, levels], [rows]) of samples [rows, n], by linear interpolation between the order statistics.
+
+    NaN does not count. A row with fewer than FEWEST gives zeros, and False.
+    """
+    ordered = np.sort(samples, axis=1)
     known = (~np.isnan(ordered)).sum(axis=1)
-    enough = known >= _FEWEST_MOVES
+    enough = known >= FEWEST
     place = np.maximum(known - 1, 0)[:, None] * np.array(LEVELS)
     low = np.floor(place).astype(np.int64)
     high = np.minimum(low + 1, np.maximum(known - 1, 0)[:, None])

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster.baselines import BASELINES, RuleForecaster, highest_of, last_value, level_plus_increment, same_time
+from forecaster.baselines import (
+    BASELINES,
+    RuleForecaster,
+    has_errors,
+    highest_of,
+    last_value,
+    level_plus_increment,
+    same_time,
+)
 from forecaster.errors import NoForecast
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts, Window
 from forecaster.series import Series, held
@@ -129,20 +137,20 @@ def test_errors_across_a_long_gap_come_from_before_it() -> None:
 @pytest.mark.parametrize(
     ("values", "origin"),
     [
-        pytest.param([1.0] * 100, 34, id="too little past"),
+        pytest.param([1.0] * 100, 33, id="too little past"),
         pytest.param([NAN] * 100, 99, id="nothing measured"),
         pytest.param([NAN] * 80 + [1.0] * 30, 105, id="measured too late"),
         pytest.param([1.0, *([NAN] * 9)] * 10, 99, id="no stretch without a gap"),
     ],
 )
 def test_too_little_to_go_on_is_said(values: list[float], origin: int) -> None:
-    with pytest.raises(NoForecast, match=r"load: only \d+ bins measured up to .*; last-value needs 36"):
+    with pytest.raises(NoForecast, match=r"load: only \d+ bins measured up to .*; last-value needs 35"):
         forecasts_at(BASELINES["last-value"], a_series(values), origin)
 
 
 def test_the_first_origin_with_enough_past_has_a_forecast() -> None:
-    made = forecasts_at(BASELINES["last-value"], a_series(np.arange(100.0)), 35)
-    np.testing.assert_allclose(made.quantiles[0, :, MEDIAN], 35 + np.arange(1, HORIZON + 1))
+    made = forecasts_at(BASELINES["last-value"], a_series(np.arange(100.0)), 34)
+    np.testing.assert_allclose(made.quantiles[0, :, MEDIAN], 34 + np.arange(1, HORIZON + 1))
 
 
 def test_every_baseline_answers_every_ask_in_order() -> None:
@@ -157,3 +165,46 @@ def test_every_baseline_answers_every_ask_in_order() -> None:
 
 def test_no_origins_give_no_rows() -> None:
     assert forecasts_at(BASELINES["last-value"], a_load()).quantiles.shape == (0, HORIZON, len(LEVELS))
+
+
+def test_the_ridge_learns_how_much_of_a_move_goes_back() -> None:
+    """Half of each move is gone a step later; who has seen a week of it says so, and the last value cannot."""
+    rng = np.random.default_rng(8)
+    values = np.zeros(12 * 288)
+    for k in range(1, len(values)):
+        values[k] = 0.5 * values[k - 1] + rng.normal()
+    series = a_series(1000 + 10 * values, step=5 * MINUTE)
+    origins = np.arange(10 * 288, 12 * 288 - HORIZON, 7)
+    truth = series.values[origins[:, None] + np.arange(1, HORIZON + 1)]
+    ridge, last = (
+        float(np.abs(BASELINES[name].forecast([Ask(series, origins)])[0].quantiles[..., MEDIAN] - truth).mean())
+        for name in ("ridge", "last-value")
+    )
+    assert ridge < 0.85 * last
+
+
+def test_a_history_too_short_for_a_fit_leaves_the_ridge_with_the_last_value() -> None:
+    series = a_load(days=0.9, gaps=0)
+    ridge, last = (forecasts_at(BASELINES[name], series, 200, 250) for name in ("ridge", "last-value"))
+    np.testing.assert_array_equal(ridge.quantiles, last.quantiles)
+
+
+@given(loads(), st.data())
+@settings(max_examples=20, deadline=None)
+def test_whether_there_are_errors_enough_is_said_beforehand(series: Series, data: st.DataObject) -> None:
+    enough = has_errors(series)
+    origin = data.draw(st.integers(0, 120))
+    if enough[origin]:
+        assert forecasts_at(BASELINES["last-value"], series, origin).quantiles.shape[0] == 1
+    else:
+        with pytest.raises(NoForecast, match="use a longer history"):
+            forecasts_at(BASELINES["last-value"], series, origin)
+
+
+def test_a_history_that_starts_earlier_gives_the_same() -> None:
+    series = a_load(5, days=40, gaps=20)
+    late = series.part(8 * 288 + 31, len(series))
+    for name, rule in BASELINES.items():
+        whole = forecasts_at(rule, series, len(series) - 30)
+        short = forecasts_at(rule, late, len(late) - 30)
+        np.testing.assert_allclose(whole.quantiles, short.quantiles, rtol=1e-9, err_msg=name)

@@ -6,21 +6,20 @@ second replica and a backtest give the same answer. What is remembered only save
 
 from __future__ import annotations
 
-import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from forecaster.conformal import MEMORY_DAYS, STRIDE, stretched, track
-from forecaster.forecast import HORIZON, LEVELS, Ask, Forecaster, Forecasts, Window
+from forecaster.forecast import HORIZON, Ask, Forecaster, Forecasts, Window
 from forecaster.past import Past, mean_before, running
+from forecaster.remembered import Remembered, keys_of
 from forecaster.series import FloatArray, IntArray, Series
 from forecaster.windows import CONTEXT
 
 _STEPS = np.arange(1, HORIZON + 1)
-_Key = tuple[str, Window, int, int]
+_Key = tuple[Window, str, int, int]
 
 
 class Calibrated:
@@ -30,13 +29,12 @@ class Calibrated:
         """`remember` so many forecasts of single origins, of a kilobyte each; 864 serve a signal for a day."""
         self.name = inner.name
         self._inner = inner
-        self._remember = remember
-        self._made: OrderedDict[_Key, FloatArray] = OrderedDict()
+        self._made = Remembered(remember)
 
     def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
         """As the inner forecaster's, at whatever origins; raises what it raises."""
         lessons = [_Lessons.of(ask) for ask in asks]
-        missing = [self._missing(lesson) for lesson in lessons]
+        missing = [self._made.missing(lesson.keys) for lesson in lessons]
         wanted = [
             Ask(ask.series, np.union1d(ask.origins, lesson.origins[new]), ask.window)
             for ask, lesson, new in zip(asks, lessons, missing, strict=True)
@@ -44,24 +42,11 @@ class Calibrated:
         answers = []
         for ask, lesson, new, made in zip(asks, lessons, missing, self._inner.forecast(wanted), strict=True):
             columns = _columns(made)
-            learned = self._remembered(lesson, new, columns[np.searchsorted(made.origins, lesson.origins[new])])
+            fresh = columns[np.searchsorted(made.origins, lesson.origins[new])]
+            learned = self._made.with_new(lesson.keys, new, fresh)
             asked = columns[np.searchsorted(made.origins, ask.origins)]
             answers.append(_forecasts(ask, made, lesson.correct(asked, learned)))
         return answers
-
-    def _missing(self, lesson: _Lessons) -> IntArray:
-        return np.flatnonzero([key not in self._made for key in lesson.keys])
-
-    def _remembered(self, lesson: _Lessons, new: IntArray, made: FloatArray) -> FloatArray:
-        """[G, columns, levels], the forecasts to learn from: those at `new` as made, the others from memory."""
-        fresh = dict(zip(new.tolist(), made, strict=True))
-        rows = [fresh[k] if k in fresh else self._made[key] for k, key in enumerate(lesson.keys)]
-        for key, row in zip(lesson.keys, rows, strict=True):
-            self._made[key] = row
-            self._made.move_to_end(key)
-        while len(self._made) > self._remember:
-            self._made.popitem(last=False)
-        return np.stack(rows) if rows else np.zeros((0, HORIZON + 1, len(LEVELS)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +94,7 @@ class _Lessons:
             due=-(-np.append(_STEPS, ask.window.last) // STRIDE),
             place=place,
             asked_moves=moves(ask.origins),
-            keys=_keys(ask, origins),
+            keys=[(ask.window, *key) for key in keys_of(ask.series, origins)],
         )
 
     def correct(self, asked: FloatArray, learned: FloatArray) -> FloatArray:
@@ -142,16 +127,6 @@ def _usual_moves(past: Past) -> Callable[[IntArray], FloatArray]:
     move = np.abs(past.move(HORIZON))
     sums, counts = running(np.nan_to_num(move)), running((~np.isnan(move)).astype(np.float64))
     return lambda origins: mean_before(sums, counts, past.last_hour(origins), past.day)
-
-
-def _keys(ask: Ask, origins: IntArray) -> list[_Key]:
-    """What each origin's forecast depends on: the name, the window, and every value up to the origin."""
-    values, keys, check, start = ask.series.values, [], 0, 0
-    for origin in origins.tolist():
-        check = zlib.crc32(values[start : origin + 1].tobytes(), check)
-        start = origin + 1
-        keys.append((ask.series.name, ask.window, int(ask.series.time(origin).timestamp()), check))
-    return keys
 
 
 def _columns(made: Forecasts) -> FloatArray:

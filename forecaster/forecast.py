@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from forecaster.series import FloatArray, IntArray, Series
+from forecaster.verdict import Verdict
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 HORIZON = 15
@@ -47,6 +48,8 @@ class Forecasts:
     origins    [origins], index of the last bin that each forecast knew
     quantiles  [origins, HORIZON, levels], ascending along the levels, never negative
     peak       [origins, levels], quantiles of the maximum over the window; not the maximum of the quantiles
+    model      who was asked; where there are verdicts, each says whose forecast is served
+    verdicts   [origins], what the gate said; empty where nobody judged
     """
 
     origins: IntArray
@@ -55,18 +58,21 @@ class Forecasts:
     peak: FloatArray
     window: Window
     model: str
+    verdicts: tuple[Verdict, ...] = ()
 
     def at(self, row: int, series: Series) -> Forecast:
         """One origin's forecast as a value that can be written down."""
+        verdict = self.verdicts[row] if self.verdicts else None
         return Forecast(
             signal=series.name,
-            model=self.model,
+            model=verdict.model if verdict else self.model,
             origin=series.time(int(self.origins[row])),
             step=series.step,
             levels=self.levels,
             quantiles=tuple(tuple(float(q) for q in step) for step in self.quantiles[row]),
             window=self.window,
             peak=tuple(float(q) for q in self.peak[row]),
+            verdict=verdict,
         )
 
 
@@ -77,6 +83,7 @@ class Forecast:
     origin     start of the last bin that was known; it was known at origin + step
     quantiles  [horizon][level], in the units of the signal
     peak       [level], of the maximum over the steps of `window`
+    verdict    what the gate said; None where nobody judged
     """
 
     signal: str
@@ -87,6 +94,7 @@ class Forecast:
     quantiles: tuple[tuple[float, ...], ...]
     window: Window
     peak: tuple[float, ...]
+    verdict: Verdict | None = None
 
     def peak_at(self, level: float) -> float:
         """The peak's quantile at `level`, interpolated between the levels given and held beyond them."""

@@ -12,6 +12,7 @@ from forecaster.artefact import Artefact, load_artefact
 from forecaster.calibrated import Calibrated
 from forecaster.errors import BadArtefact
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecaster, Forecasts, Window
+from forecaster.gated import Gated
 from forecaster.ridge import Fits
 from forecaster.series import FloatArray
 from forecaster.windows import Float32Array, Inputs, Windows
@@ -84,5 +85,10 @@ def load_network(path: Path, threads: int = 1) -> OnnxForecaster:
 
 
 def load_forecaster(path: Path, threads: int = 1) -> Forecaster:
-    """What is served of the artefact at `path`: its network, calibrated online. Raises BadArtefact."""
+    """What is served of the artefact at `path`: its network, calibrated online and gated. Raises BadArtefact."""
+    return Gated(load_calibrated(path, threads))
+
+
+def load_calibrated(path: Path, threads: int = 1) -> Forecaster:
+    """The network of the artefact at `path`, calibrated online, even where a rule does better. Raises BadArtefact."""
     return Calibrated(load_network(path, threads))

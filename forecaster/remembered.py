@@ -1,0 +1,50 @@
+"""What was worked out for an origin once, found again by the very values that it was worked out from. Pure.
+
+It only saves time: whatever is forgotten is made again, and a corrected history is another key.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import OrderedDict
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from forecaster.series import FloatArray, IntArray, Series
+
+
+class Remembered:
+    """Arrays of one shape by key, the latest used last; bounded."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._rows: OrderedDict[Hashable, FloatArray] = OrderedDict()
+
+    def missing(self, keys: Sequence[Hashable]) -> IntArray:
+        """Which of `keys` must be made."""
+        return np.flatnonzero([key not in self._rows for key in keys])
+
+    def with_new(self, keys: Sequence[Hashable], new: IntArray, made: FloatArray) -> FloatArray:
+        """[keys, ...]: those at `new` as `made` [new, ...], the others from memory."""
+        if not len(keys):
+            return made[:0]
+        fresh = dict(zip(new.tolist(), made, strict=True))
+        rows = [fresh[k] if k in fresh else self._rows[key] for k, key in enumerate(keys)]
+        for key, row in zip(keys, rows, strict=True):
+            self._rows[key] = row
+            self._rows.move_to_end(key)
+        while len(self._rows) > self._most:
+            self._rows.popitem(last=False)
+        return np.stack(rows)
+
+
+def keys_of(series: Series, origins: IntArray) -> list[tuple[str, int, int]]:
+    """What a forecast from each of `origins`, ascending, depends on: the name, and every value up to the origin."""
+    keys, check, start = [], 0, 0
+    first, step = int(series.start.timestamp()), int(series.step.total_seconds())
+    for origin in origins.tolist():
+        check = zlib.crc32(series.values[start : origin + 1].tobytes(), check)
+        start = origin + 1
+        keys.append((series.name, first + origin * step, check))
+    return keys

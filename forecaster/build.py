@@ -21,7 +21,7 @@ from forecaster.forecast import HORIZON, Ask, Forecaster
 from forecaster.golden import golden_record
 from forecaster.mixtures import mixtures
 from forecaster.network import Network, NetworkConfig
-from forecaster.predict import load_forecaster, load_network
+from forecaster.predict import load_calibrated, load_network
 from forecaster.series import Series
 from forecaster.synthetic import training_set
 from forecaster.train import Source, SourceKind, TrainConfig, describe, train
@@ -89,12 +89,12 @@ def build(
 
 
 def pack(path: Path, network: Network, series: Sequence[Series], recipe: Recipe) -> Artefact:
-    """Writes what `recipe` made of `series` as an artefact, with figures of what will be served."""
+    """Writes what `recipe` made of `series` as an artefact, with figures of what serves where no rule does better."""
     files = {MODEL: to_onnx(network), WEIGHTS: to_safetensors(network)}
     about = {"parameters": sum(p.numel() for p in network.parameters()), **describe(recipe.train, recipe.network)}
     with tempfile.TemporaryDirectory() as folder:
         trial = write_artefact(Path(folder) / path.name, path.name, files, about).path
-        scores = measure(load_forecaster(trial), series, recipe)
+        scores = measure(load_calibrated(trial), series, recipe)
         golden = golden_record(load_network(trial))
     recorded = {"recipe": asdict(recipe), "scores": [s.to_dict() for s in scores]}
     files[METRICS] = (json.dumps(recorded, indent=2, default=str) + "\n").encode()

@@ -1,9 +1,9 @@
 """Is the network worth more than the simple rules to this workload, just now? A verdict for each origin.
 
 The network and the rules are scored side by side, by the pinball loss of what they said at past origins on the grid of
-the clock. A target counts as soon as it is over; later it counts half as much, after an hour, four hours or a day:
+the clock. A target counts as soon as it is over; after an hour, four hours or half a day it counts half as much:
 
-    a day       says which rule: the one that has lost least
+    half a day  says which rule: the one that has lost least
     four hours  say whether that rule is served: it has lost less than SWITCH of the network's loss
     an hour     overrules both where something has broken: another has lost less than ESCAPE of it
 
@@ -36,7 +36,7 @@ from forecaster.verdict import Ruling, Verdict
 
 RULES = ("last-value", "level-plus-yesterday", "same-time-last-week", "offset-rule", "ridge")
 """What the network is compared with, by their names in BASELINES; of equals the first is served."""
-HALF_LIVES = (timedelta(hours=1), timedelta(hours=4), DAY)
+HALF_LIVES = (timedelta(hours=1), timedelta(hours=4), timedelta(hours=12))
 SWITCH = 0.95
 """A rule must lose less than this share of the network's loss, or every tie would be a change of mind."""
 ESCAPE = 0.6
@@ -53,14 +53,14 @@ _EQUAL = 1 + 1e-9
 
 
 def grid(series: Series, origins: IntArray) -> IntArray:
-    """The past origins that the verdicts on `origins` rest on: every STRIDE-th bin of the clock that has a forecast."""
+    """The past origins that the verdicts on `origins` rest on: every STRIDE-th bin of a day that has a forecast."""
     marks = np.zeros(len(series) + 1)
     span = SPAN // series.step
     np.add.at(marks, np.maximum(origins - span - HORIZON, 0), 1.0)
     np.add.at(marks, origins + 1, -1.0)
     wanted = (np.cumsum(marks)[:-1] > 0) & has_errors(series)
-    on_the_clock = (np.arange(len(series)) + 1 + Past(series).phase) % STRIDE == 0
-    return np.flatnonzero(wanted & on_the_clock)
+    of_the_day = (np.arange(len(series)) + 1 + Past(series).phase) % series.bins_per_day
+    return np.flatnonzero(wanted & (of_the_day % STRIDE == 0))
 
 
 def outcomes(series: Series, origins: IntArray, said: FloatArray) -> FloatArray:
@@ -116,8 +116,8 @@ class Gate:
         """The ruling on what is known at the end of bin `origin`."""
         if objection := self._nothing_to_go_on(origin):
             return Verdict(Ruling.ABSTAIN, self._network, objection)
-        hour, hours, day = self._recent(origin)
-        best = _best(hour, day)
+        hour, hours, half_day = self._recent(origin)
+        best = _best(hour, half_day)
         scored = self._hours(origin)
         reason = _objection(hour, hours, best, scored)
         return Verdict(
@@ -163,9 +163,9 @@ class Gate:
         return _share(self._record.covered[day].sum(), self._record.scored[day].sum())
 
 
-def _best(hour: FloatArray, day: FloatArray) -> int:
-    """The candidate that is the best of the rules, from losses [candidates] with half-lives of an hour and a day."""
-    long, short = _least_of_the_rules(day), _least_of_the_rules(hour)
+def _best(hour: FloatArray, half_day: FloatArray) -> int:
+    """The candidate that is the best of the rules, by losses [candidates] with half-lives of an hour and half a day."""
+    long, short = _least_of_the_rules(half_day), _least_of_the_rules(hour)
     return short if hour[short] < ESCAPE * hour[long] else long
 
 

@@ -28,7 +28,7 @@ from forecaster.export import to_onnx, to_safetensors
 from forecaster.forecast import HORIZON, Ask, Window
 from forecaster.golden import golden_record
 from forecaster.network import Network, NetworkConfig
-from forecaster.predict import load_forecaster, load_network
+from forecaster.predict import load_calibrated, load_network
 from forecaster.promotion import Losses, Verdict, judge, losses
 from forecaster.series import EPOCH, IntArray, Series
 from forecaster.synthetic import training_set
@@ -148,7 +148,7 @@ def compare(
     scores: list[Score] = []
     lost: list[Losses] = []
     for artefact in (used, refitted):
-        forecasts = load_forecaster(artefact.path).forecast([Ask(series, origins)])[0]
+        forecasts = load_calibrated(artefact.path).forecast([Ask(series, origins)])[0]
         scores.append(score_against(yard, forecasts))
         lost.append(losses(yard, forecasts))
     measured = np.flatnonzero(yard.known[:, :HORIZON].any(axis=1))

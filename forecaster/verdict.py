@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -53,3 +55,13 @@ class Verdict:
         if figures:
             figures.append(f"{self.hours} hours scored")
         return figures
+
+
+def shares(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """How often each ruling was made, a baseline by its rule's name: {"Accept": 0.9, "ridge": 0.1, "Abstain": 0.0}.
+
+    The rules come in between, the most frequent first. `verdicts` is not empty.
+    """
+    counts = Counter(v.model if v.ruling is Ruling.BASELINE else str(v.ruling) for v in verdicts)
+    rules = [name for name, _ in counts.most_common() if name not in (Ruling.ACCEPT, Ruling.ABSTAIN)]
+    return {name: counts[name] / len(verdicts) for name in (str(Ruling.ACCEPT), *rules, str(Ruling.ABSTAIN))}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
@@ -10,18 +11,18 @@ from forecaster.baselines import BASELINES
 from forecaster.evaluate import pinball
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecaster, Forecasts
 from forecaster.gate import RULES
-from forecaster.series import FloatArray, IntArray, Series, held
+from forecaster.series import BoolArray, FloatArray, Series, held
 from tests.helpers.histories import MINUTE, a_series
 
 PER_DAY = 288
-DAYS = 14
+DAYS = 13
 BREAK = 10 * PER_DAY + 100
 _NORMAL = np.array([-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645, 2.326])
 """The quantiles of LEVELS of a normal law."""
 
 
 def scheduled() -> FloatArray:
-    """Two weeks in five-minute bins: two jumps a day over a plain level, with five percent of noise."""
+    """Thirteen days in five-minute bins: two jumps a day over a plain level, with five percent of noise."""
     hour = (np.arange(DAYS * PER_DAY) % PER_DAY) / 12
     level = 40 + 160 * ((hour >= 9) & (hour < 11)) + 250 * ((hour >= 19.5) & (hour < 21.5))
     noise = np.exp(0.05 * np.random.default_rng(1).normal(size=DAYS * PER_DAY))
@@ -83,22 +84,40 @@ class Thrice:
         return Forecasts(ask.origins, LEVELS, quantiles.copy(), quantiles[:, 0].copy(), ask.window, self.name)
 
 
-def a_fortnight(loads: FloatArray) -> Series:
+def as_series(loads: FloatArray) -> Series:
+    """The loads in five-minute bins."""
     return a_series(loads, step=5 * MINUTE)
 
 
-def daily_losses(forecaster: Forecaster, series: Series, origins: IntArray) -> FloatArray:
-    """[windows], the pinball loss over every 24 hours of ascending `origins`, NaN where less than half was measured."""
-    made = forecaster.forecast([Ask(series, origins)])[0]
-    truth = np.concatenate([series.values, np.full(HORIZON, np.nan)])[origins[:, None] + np.arange(1, HORIZON + 1)]
-    lost = np.nan_to_num(pinball(truth, made.quantiles).mean(axis=2)).sum(axis=1)
-    known = (~np.isnan(truth)).sum(axis=1)
-    day = PER_DAY // int(origins[1] - origins[0])
-    sums, counts = (np.convolve(x, np.ones(day), "valid") for x in (lost, known))
-    return np.where(counts >= day * HORIZON / 2, sums, np.nan)
+EVERY = 4
+"""Bins between the origins that are scored."""
+ORIGINS = np.arange(8 * PER_DAY, DAYS * PER_DAY - HORIZON, EVERY)
 
 
-def best_rule(series: Series, origins: IntArray) -> FloatArray:
-    """[windows], the least that any one of the simple rules loses over every 24 hours."""
-    least: FloatArray = np.min([daily_losses(BASELINES[name], series, origins) for name in RULES], axis=0)
+def losses(forecaster: Forecaster, series: Series) -> FloatArray:
+    """[ORIGINS], the pinball loss of each forecast, over what was measured of its targets."""
+    made = forecaster.forecast([Ask(series, ORIGINS)])[0]
+    return np.nan_to_num(pinball(_targets(series), made.quantiles).mean(axis=2)).sum(axis=1)
+
+
+def over(hours: int, lost: FloatArray) -> FloatArray:
+    """[windows], sums over every so many hours of what was lost from ORIGINS."""
+    return np.convolve(lost, np.ones(hours * 12 // EVERY), "valid")
+
+
+@cache
+def best_rule(adversity: str) -> FloatArray:
+    """[windows], the least that any one of the simple rules loses over every 24 hours of that adversity."""
+    series = as_series(ADVERSITIES[adversity])
+    least: FloatArray = np.min([over(24, losses(BASELINES[name], series)) for name in RULES], axis=0)
     return least
+
+
+def mostly_measured(series: Series) -> BoolArray:
+    """[windows], whether half of the targets of every 24 hours or more were measured."""
+    known = (~np.isnan(_targets(series))).mean(axis=1)
+    return over(24, known) >= 0.5 * PER_DAY / EVERY
+
+
+def _targets(series: Series) -> FloatArray:
+    return series.values[ORIGINS[:, None] + np.arange(1, HORIZON + 1)]

@@ -1,0 +1,55 @@
+"""Memory saves work and changes nothing: bounded, by the values that a thing was made from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from forecaster.remembered import Remembered, keys_of
+from tests.helpers.histories import MINUTE, a_load, a_series, with_another_future
+
+
+def rows(*values: float) -> np.ndarray:
+    return np.array(values)[:, None]
+
+
+def test_what_was_made_is_not_missing_again() -> None:
+    memory = Remembered(10)
+    assert memory.missing(["a", "b"]).tolist() == [0, 1]
+    memory.with_new(["a", "b"], np.array([0, 1]), rows(1, 2))
+    assert memory.missing(["b", "c", "a"]).tolist() == [1]
+    assert memory.with_new(["b", "c", "a"], np.array([1]), rows(3)).tolist() == [[2], [3], [1]]
+
+
+def test_the_longest_unused_is_forgotten_first() -> None:
+    memory = Remembered(2)
+    memory.with_new(["a", "b"], np.array([0, 1]), rows(1, 2))
+    memory.with_new(["a", "c"], np.array([1]), rows(3))
+    assert memory.missing(["a", "b", "c"]).tolist() == [1]
+
+
+@pytest.mark.parametrize("most", [0, 1])
+def test_more_than_it_can_hold_is_still_answered(most: int) -> None:
+    memory = Remembered(most)
+    assert memory.with_new(["a", "b"], np.array([0, 1]), rows(1, 2)).tolist() == [[1], [2]]
+
+
+def test_no_keys_give_no_rows_of_the_same_shape() -> None:
+    assert Remembered(5).with_new([], np.zeros(0, dtype=np.int64), np.zeros((0, 3, 2))).shape == (0, 3, 2)
+
+
+def test_a_key_is_the_name_the_moment_and_every_value_up_to_it() -> None:
+    series, origins = a_load(1, days=1), np.array([100, 200])
+    keys = keys_of(series, origins)
+    assert keys_of(with_another_future(series, 200, 3), origins) == keys
+    changed = with_another_future(series, 150, 3)
+    assert [a == b for a, b in zip(keys_of(changed, origins), keys, strict=True)] == [True, False]
+    assert keys_of(series, origins[1:]) == keys[1:]
+    for other in (replace(series, name="other"), replace(series, start=series.start + 5 * MINUTE)):
+        assert not set(keys_of(other, origins)) & set(keys)
+
+
+def test_no_origins_have_no_keys() -> None:
+    assert keys_of(a_series([1.0]), np.zeros(0, dtype=np.int64)) == []

@@ -1,11 +1,13 @@
 """Is the network worth more than the simple rules to this workload, just now? A verdict for each origin.
 
 The network and the rules are scored side by side, by the pinball loss of what they said at past origins on the grid of
-the clock. A target counts as soon as it is over; after an hour, four hours or half a day it counts half as much:
+the clock. A target counts as soon as it is over, and three spans of time are asked:
 
-    half a day  says which rule: the one that has lost least
-    four hours  say whether that rule is served: it has lost less than SWITCH of the network's loss
-    an hour     overrules both where something has broken: another has lost less than ESCAPE of it
+    the last day          says which rule: the one that has lost least, each hour of a schedule weighed once
+    the last four hours   say whether that rule is served: it has lost less than SWITCH of the network's loss
+    the last hour         overrules both where something has broken: another has lost less than ESCAPE of it
+
+Hours are half-lives: what lies so far back counts half as much.
 
     measured so far                                 ruling
     nothing in the last HORIZON bins                Abstain: not even the last measured bin's forecast reaches the next
@@ -36,7 +38,7 @@ from forecaster.verdict import Ruling, Verdict
 
 RULES = ("last-value", "level-plus-yesterday", "same-time-last-week", "offset-rule", "ridge")
 """What the network is compared with, by their names in BASELINES; of equals the first is served."""
-HALF_LIVES = (timedelta(hours=1), timedelta(hours=4), timedelta(hours=12))
+HALF_LIVES = (timedelta(hours=1), timedelta(hours=4))
 SWITCH = 0.95
 """A rule must lose less than this share of the network's loss, or every tie would be a change of mind."""
 ESCAPE = 0.6
@@ -110,14 +112,15 @@ class Gate:
         self._measured = running(series.known.astype(np.float64))
         self._above_zero = running((np.nan_to_num(series.values) != 0).astype(np.float64))
         ages = np.arange(SPAN // series.step)[::-1]
-        self._weights = np.stack([0.5 ** (ages / (half_life / series.step)) for half_life in HALF_LIVES])
+        fading = [0.5 ** (ages / (half_life / series.step)) for half_life in HALF_LIVES]
+        self._weights = np.stack([*fading, ages < series.bins_per_day])
 
     def verdict(self, origin: int) -> Verdict:
         """The ruling on what is known at the end of bin `origin`."""
         if objection := self._nothing_to_go_on(origin):
             return Verdict(Ruling.ABSTAIN, self._network, objection)
-        hour, hours, half_day = self._recent(origin)
-        best = _best(hour, half_day)
+        hour, hours, day = self._recent(origin)
+        best = _best(hour, day)
         scored = self._hours(origin)
         reason = _objection(hour, hours, best, scored)
         return Verdict(
@@ -146,7 +149,7 @@ class Gate:
         return ""
 
     def _recent(self, origin: int) -> FloatArray:
-        """[HALF_LIVES, candidates], the losses known by the end of `origin`, the latest counting most."""
+        """[spans, candidates], the losses known by the end of `origin`: of the last hour, four hours, and day."""
         lost = self._record.lost[self._span(origin)]
         recent: FloatArray = self._weights[:, self._weights.shape[1] - len(lost) :] @ lost
         return recent
@@ -163,9 +166,9 @@ class Gate:
         return _share(self._record.covered[day].sum(), self._record.scored[day].sum())
 
 
-def _best(hour: FloatArray, half_day: FloatArray) -> int:
-    """The candidate that is the best of the rules, by losses [candidates] with half-lives of an hour and half a day."""
-    long, short = _least_of_the_rules(half_day), _least_of_the_rules(hour)
+def _best(hour: FloatArray, day: FloatArray) -> int:
+    """The candidate that is the best of the rules, by the losses [candidates] of the last hour and of the last day."""
+    long, short = _least_of_the_rules(day), _least_of_the_rules(hour)
     return short if hour[short] < ESCAPE * hour[long] else long
 
 

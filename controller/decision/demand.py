@@ -1,6 +1,7 @@
 """What the forecasts ask for: the largest need among the signals whose forecast is fresh enough to count.
 
-Freshness is judged here and not after the maximum, so that one stale signal silences only itself.
+Freshness is judged here and not after the maximum, so that one stale signal silences only itself; so does one for which
+the gate abstains.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime, timedelta
 from controller.decision.capacity import pods_for
 from controller.domain import Observed, Policy, Signal
 from forecaster.forecast import Forecast
+from forecaster.verdict import Ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +49,23 @@ def demand(policy: Policy, observed: Observed, forecasts: Sequence[Forecast], no
         if forecast is None:
             left_out.append(f"no forecast of {signal.name}")
             continue
-        stale = _staleness(policy, forecast, read_at.get(signal.name), now)
+        unusable = _abstention(forecast) or _staleness(policy, forecast, read_at.get(signal.name), now)
         peak = forecast.peak_at(policy.quantile)
-        if stale is not None:
-            left_out.append(stale)
+        if unusable is not None:
+            left_out.append(unusable)
         elif not math.isfinite(peak):
             left_out.append(f"the forecast of {signal.name} says {peak}, which is not a load")
         elif largest is None or pods_for(peak, signal) > largest.replicas:
             largest = Need(pods_for(peak, signal), peak, signal, forecast)
     return Demand(largest, tuple(left_out))
+
+
+def _abstention(forecast: Forecast) -> str | None:
+    """Why the gate lets nobody forecast; None where it does, or where nobody judged."""
+    verdict = forecast.verdict
+    if verdict is None or verdict.ruling is not Ruling.ABSTAIN:
+        return None
+    return f"no forecast of {forecast.signal}: {verdict.reason}"
 
 
 def _staleness(policy: Policy, forecast: Forecast, read_at: datetime | None, now: datetime) -> str | None:

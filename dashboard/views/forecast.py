@@ -37,6 +37,8 @@ def draw_figures(entries: Sequence[Entry], signal: Signal, ahead: timedelta) -> 
     if newest is None:
         st.markdown("The newest decision had no forecast.")
         return
+    if newest.verdict:
+        st.markdown(f"The gate's verdict on the newest forecast: {newest.verdict.sentence()}.")
     with st.expander(
         f"Newest forecast: {newest.model}, known up to {newest.origin + newest.step:%H:%M} UTC, quantiles"
     ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +25,7 @@ _EXAMPLES = """examples:
   foresail forecast connections.parquet --kind stock --json -
   foresail forecast history.csv --model last-value
   foresail forecast --prometheus http://prometheus:9090 --query 'sum(rate(messages_total[5m]))'"""
-_BARE = ":network"
+_BARE, _CALIBRATED = ":network", ":calibrated"
 _SHOWN = (0.05, 0.5, 0.9, 0.95, 0.99)
 
 
@@ -51,20 +52,27 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
         "--model",
         default="base",
         metavar="MODEL",
-        help=f"a model folder, a shipped model, or a baseline: {', '.join(BASELINES)}; MODEL{_BARE} is a model's "
-        "network without its online calibration (default: base)",
+        help=f"a model folder, a shipped model, or a baseline: {', '.join(BASELINES)}; MODEL{_CALIBRATED} is a model "
+        f"for which no baseline stands in, MODEL{_BARE} its network without online calibration (default: base)",
     )
 
 
 def forecaster_of(name: str) -> Forecaster:
-    """A baseline by its name, else the model at that place; its bare network where the name ends in `:network`."""
+    """A baseline by its name, else the model at that place as it is served, or the part of it that the name ends in."""
     if name in BASELINES:
         return BASELINES[name]
-    from forecaster.predict import load_forecaster, load_network
+    from forecaster.predict import load_calibrated, load_forecaster, load_network
 
     if name.endswith(_BARE):
         return load_network(find_model(name.removesuffix(_BARE)))
+    if name.endswith(_CALIBRATED):
+        return load_calibrated(find_model(name.removesuffix(_CALIBRATED)))
     return load_forecaster(find_model(name))
+
+
+def arm_of(name: str, forecaster: Forecaster) -> str:
+    """What a table calls the forecaster of that name: a model's parts are told apart from what is served."""
+    return forecaster.name + next((part for part in (_BARE, _CALIBRATED) if name.endswith(part)), "")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -126,6 +134,7 @@ def as_dict(forecast: Forecast, measured_until: datetime) -> dict[str, object]:
             "last": forecast.window.last,
             "quantiles": {f"{level:g}": q for level, q in zip(forecast.levels, forecast.peak, strict=True)},
         },
+        "verdict": asdict(forecast.verdict) if forecast.verdict else None,
     }
 
 
@@ -140,6 +149,8 @@ def _print(series: Series, forecast: Forecast, measured_until: datetime) -> None
     until = f"{measured_until:%Y-%m-%d %H:%M} UTC"
     title = f"{series.name}, measured until {until}, by {forecast.model}"
     out.print(table(title, ["step from", *(f"{x:g}" for x in _SHOWN)], rows))
+    if forecast.verdict:
+        out.print(forecast.verdict.sentence())
     unmeasured = forecast.origin + forecast.step - measured_until
     if unmeasured > timedelta(0):
         out.print(f"nothing was measured since {until} ({_span(unmeasured)}): the forecast holds the last value")

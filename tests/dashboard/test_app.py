@@ -15,6 +15,7 @@ from controller.adapters.ledger import Entry
 from dashboard import frames
 from dashboard.views import now
 from tests.dashboard.runs import POLICY, an_hour, blind, write
+from tests.helpers.builders import REPLACED
 from tests.helpers.processes import free_port
 
 PATIENCE_S = 60.0
@@ -84,6 +85,15 @@ def test_every_choice_draws(over: Path, window: str, signal: str) -> None:
     assert not app.exception
     assert len(app.get("vega_lite_chart")) == 2
     assert any(signal in markdown.value for markdown in app.markdown)
+
+
+def test_the_verdict_on_the_newest_forecast_is_shown_where_there_is_one(over: Path, tmp_path: Path) -> None:
+    assert not any("verdict" in markdown.value for markdown in shown(over).markdown)
+    *before, newest = an_hour()
+    judged = tuple(replace(forecast, verdict=REPLACED) for forecast in newest.forecasts)
+    app = shown(write(tmp_path / "judged.jsonl", [*before, replace(newest, forecasts=judged)]))
+    sentence = f"The gate's verdict on the newest forecast: {REPLACED.sentence()}."
+    assert sentence in [markdown.value for markdown in app.markdown]
 
 
 def test_the_window_counts_by_the_runs_own_clock(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_network_is_left_within_the_hour_and_taken_back_within_two_days(hours:
     assert ruled(A_WEEK, losses, broke + hours * HOUR + (12 * HOUR if hours > 24 else 0)).model == served
 
 
-def test_which_rule_is_said_by_half_a_day_and_not_by_the_last_hours() -> None:
+def test_which_rule_is_said_by_the_day_and_not_by_the_last_hours() -> None:
     losses = lost(A_WEEK, 2.0, ridge=0.5)
     losses[-4 * HOUR :, 1 + RULES.index("offset-rule")] = 0.4
     losses[-4 * HOUR :, 1 + RULES.index("ridge")] = 0.6

@@ -225,4 +225,4 @@ def test_a_break_costs_hours_and_not_days(adversity: str, network: Forecaster) -
 def test_a_network_that_lives_in_the_past_costs_a_small_part_of_what_it_would(adversity: str) -> None:
     series, network = as_series(ADVERSITIES[adversity]), Believer(scheduled())
     served, alone = (losses(one, series)[ORIGINS > BREAK].sum() for one in (Gated(network), network))
-    assert served < 0.25 * alone
+    assert served < 0.35 * alone

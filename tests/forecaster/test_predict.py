@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from forecaster.artefact import MODEL, write_artefact
 from forecaster.errors import BadArtefact, NoForecast
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts, Window
-from forecaster.predict import OnnxForecaster, load_forecaster, load_network, window_mask
+from forecaster.predict import OnnxForecaster, load_calibrated, load_forecaster, load_network, window_mask
 from forecaster.series import Series
+from forecaster.verdict import Ruling
 from tests.helpers.histories import a_load, a_series, loads, with_another_future
 
 WHOLE = Window()
@@ -98,13 +99,23 @@ def test_the_name_says_which_network() -> None:
     assert forecasts_at(a_load(), 500).model == "lstm:base"
 
 
-def test_what_is_served_is_the_network_with_its_upper_quantiles_calibrated() -> None:
+def test_calibration_moves_the_upper_quantiles_of_the_network() -> None:
     series, origins = a_load(3, days=6, gaps=0), np.array([1500, 1600])
-    bare, served = (f.forecast([Ask(series, origins)])[0] for f in (base(), load_forecaster(BASE)))
+    bare, served = (f.forecast([Ask(series, origins)])[0] for f in (base(), load_calibrated(BASE)))
     assert served.model == bare.model
     median = LEVELS.index(0.5) + 1
     np.testing.assert_allclose(served.quantiles[..., :median], bare.quantiles[..., :median], rtol=1e-4)
     assert not np.allclose(served.quantiles[..., median:], bare.quantiles[..., median:], rtol=1e-3)
+
+
+def test_what_is_served_is_the_calibrated_network_with_a_verdict_or_a_rule() -> None:
+    series, origins = a_load(3, days=6, gaps=0), np.array([900, 1500, 1600])
+    served, calibrated = (f(BASE).forecast([Ask(series, origins)])[0] for f in (load_forecaster, load_calibrated))
+    assert served.model == "lstm:base"
+    for row, verdict in enumerate(served.verdicts):
+        assert verdict.hours >= 48
+        kept = np.allclose(served.quantiles[row], calibrated.quantiles[row], rtol=1e-4)
+        assert kept == (verdict.ruling is Ruling.ACCEPT)
 
 
 def test_a_constant_load_goes_on() -> None:

@@ -97,7 +97,8 @@ ORIGINS = np.arange(8 * PER_DAY, DAYS * PER_DAY - HORIZON, EVERY)
 def losses(forecaster: Forecaster, series: Series) -> FloatArray:
     """[ORIGINS], the pinball loss of each forecast, over what was measured of its targets."""
     made = forecaster.forecast([Ask(series, ORIGINS)])[0]
-    return np.nan_to_num(pinball(_targets(series), made.quantiles).mean(axis=2)).sum(axis=1)
+    lost: FloatArray = np.nan_to_num(pinball(_targets(series), made.quantiles).mean(axis=2)).sum(axis=1)
+    return lost
 
 
 def over(hours: int, lost: FloatArray) -> FloatArray:
@@ -115,9 +116,10 @@ def best_rule(adversity: str) -> FloatArray:
 
 def mostly_measured(series: Series) -> BoolArray:
     """[windows], whether half of the targets of every 24 hours or more were measured."""
-    known = (~np.isnan(_targets(series))).mean(axis=1)
+    known: FloatArray = (~np.isnan(_targets(series))).mean(axis=1)
     return over(24, known) >= 0.5 * PER_DAY / EVERY
 
 
 def _targets(series: Series) -> FloatArray:
-    return series.values[ORIGINS[:, None] + np.arange(1, HORIZON + 1)]
+    targets: FloatArray = series.values[ORIGINS[:, None] + np.arange(1, HORIZON + 1)]
+    return targets

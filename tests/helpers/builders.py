@@ -8,11 +8,15 @@ from datetime import UTC, datetime, timedelta
 from controller.domain import Bounds, Mode, Observed, Policy, RampDown, Reading, Signal
 from forecaster.forecast import HORIZON, LEVELS, Forecast, Window
 from forecaster.series import Kind
+from forecaster.verdict import Ruling, Verdict
 
 MINUTE = timedelta(minutes=1)
 CONNECTIONS = Signal("connections", Kind.STOCK, 20.0)
 MESSAGES = Signal("messages", Kind.FLOW, 400.0)
 NEXT_MINUTES = Window(2, 8)
+ACCEPTED = Verdict(Ruling.ACCEPT, "lstm", "", "ridge", 0.7132, 0.9, 0.95, 72)
+REPLACED = Verdict(Ruling.BASELINE, "ridge", "it loses 0.83 of what the network loses", "ridge", 1.1, 1.2, 0.9, 72)
+ABSTAINED = Verdict(Ruling.ABSTAIN, "lstm", "nothing but zeros was measured so far")
 
 
 def at(minutes: float = 0, seconds: float = 0) -> datetime:
@@ -57,6 +61,7 @@ def a_forecast(
     step: timedelta = MINUTE,
     window: Window = NEXT_MINUTES,
     model: str = "lstm",
+    verdict: Verdict | None = None,
 ) -> Forecast:
     """A forecast known at `known_at` (20:00) that says `peak` at every level and for every step."""
     return Forecast(
@@ -68,4 +73,5 @@ def a_forecast(
         quantiles=((peak,) * len(LEVELS),) * HORIZON,
         window=window,
         peak=(peak,) * len(LEVELS),
+        verdict=verdict,
     )

@@ -18,18 +18,21 @@ from controller.adapters.ledger import Entry, LedgerWriter, View, follow_ledger,
 from controller.decision.plan import first_memory, plan
 from controller.domain import Policy, Reading
 from controller.errors import BadLedger, BrokenChain, LedgerMismatch
-from tests.helpers.builders import a_forecast, a_policy, an_observation, at
+from forecaster.verdict import Verdict
+from tests.helpers.builders import ABSTAINED, ACCEPTED, REPLACED, a_forecast, a_policy, an_observation, at
 
 POLICY = a_policy()
 
 
-def entries(peaks: list[float], policy: Policy = POLICY, view: View | None = None) -> list[Entry]:
+def entries(
+    peaks: list[float], policy: Policy = POLICY, view: View | None = None, verdict: Verdict | None = None
+) -> list[Entry]:
     """Decisions 15 s apart, each with the memory that the one before left."""
     memory, made = first_memory(policy, at()), []
     for index, peak in enumerate(peaks):
         now = at(seconds=15 * index)
         observed = an_observation(hpa_wish=None if index % 5 == 4 else 2, readings=[Reading("connections", peak, now)])
-        forecasts = (a_forecast(peak=peak, known_at=now),)
+        forecasts = (a_forecast(peak=peak, known_at=now, verdict=verdict),)
         decision, after = plan(policy, observed, forecasts, memory, now)
         made.append(Entry(now=now, observed=observed, forecasts=forecasts, memory=memory, view=view, decision=decision))
         memory = after
@@ -57,6 +60,23 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     ledger = read_ledger(path)
     assert (ledger.policy, list(ledger.entries), ledger.truncated) == (POLICY, made, False)
     assert (ledger.lines, ledger.end) == (4, path.stat().st_size)
+
+
+@pytest.mark.parametrize("verdict", [ACCEPTED, REPLACED, ABSTAINED])
+def test_a_verdict_is_kept_and_replayed(tmp_path: Path, verdict: Verdict) -> None:
+    made = entries([30, 171, 20], verdict=verdict)
+    path = written(tmp_path / "ledger.jsonl", made)
+    assert list(read_ledger(path).entries) == made
+    assert verify_ledger(path) == 3
+
+
+def test_a_ledger_from_before_there_were_verdicts_is_read_and_verified(tmp_path: Path) -> None:
+    made = entries([30, 171])
+    path = written(tmp_path / "ledger.jsonl", made)
+    path.write_text(path.read_text().replace(',"verdict":null', ""))
+    assert "verdict" not in path.read_text()
+    assert list(read_ledger(path).entries) == made
+    assert verify_ledger(path) == 2
 
 
 def test_each_line_is_json_and_the_first_names_format_and_policy(tmp_path: Path) -> None:

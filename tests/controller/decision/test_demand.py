@@ -9,7 +9,19 @@ import pytest
 
 from controller.decision.demand import demand
 from controller.domain import Reading
-from tests.helpers.builders import CONNECTIONS, MESSAGES, MINUTE, a_forecast, a_policy, an_observation, at
+from forecaster.verdict import Verdict
+from tests.helpers.builders import (
+    ABSTAINED,
+    ACCEPTED,
+    CONNECTIONS,
+    MESSAGES,
+    MINUTE,
+    REPLACED,
+    a_forecast,
+    a_policy,
+    an_observation,
+    at,
+)
 
 BOTH = a_policy(signals=(CONNECTIONS, MESSAGES))
 
@@ -40,6 +52,21 @@ def test_nothing_is_asked_for_without_forecasts() -> None:
     asked = demand(BOTH, an_observation(), [], at())
     assert asked.need is None
     assert asked.left_out == ("no forecast of connections", "no forecast of messages")
+
+
+def test_an_abstention_silences_its_signal_with_its_reason_and_the_other_still_counts() -> None:
+    forecasts = [a_forecast(peak=9000, verdict=ABSTAINED), a_forecast(peak=4000, signal="messages")]
+    asked = demand(BOTH, an_observation(), forecasts, at())
+    assert asked.need is not None
+    assert asked.need.signal is MESSAGES
+    assert asked.left_out == ("no forecast of connections: nothing but zeros was measured so far",)
+
+
+@pytest.mark.parametrize("verdict", [ACCEPTED, REPLACED, None])
+def test_an_accepted_a_replaced_and_an_unjudged_forecast_count(verdict: Verdict | None) -> None:
+    asked = demand(a_policy(), an_observation(), [a_forecast(peak=100, verdict=verdict)], at())
+    assert asked.need is not None
+    assert asked.left_out == ()
 
 
 def test_a_forecast_of_another_signal_is_ignored() -> None:

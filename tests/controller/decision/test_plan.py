@@ -9,7 +9,16 @@ import pytest
 from controller.decision.plan import first_memory, plan
 from controller.domain import Decision, Memory, Mode, Observed, Policy, Reason, Wish
 from forecaster.forecast import Forecast
-from tests.helpers.builders import CONNECTIONS, MESSAGES, a_forecast, a_policy, an_observation, at
+from tests.helpers.builders import (
+    ABSTAINED,
+    CONNECTIONS,
+    MESSAGES,
+    REPLACED,
+    a_forecast,
+    a_policy,
+    an_observation,
+    at,
+)
 
 
 def a_raised_memory(floor: int = 9) -> Memory:
@@ -43,6 +52,21 @@ def test_a_signal_without_a_forecast_is_named_beside_the_one_that_decides() -> N
     decision, _ = plan(policy, an_observation(), [a_forecast(peak=171)], first_memory(policy, at()), at())
     assert decision.floor == 9
     assert decision.reasons[1] == Reason("staleness", 2, 2, "no forecast of messages")
+
+
+def test_an_abstention_leaves_the_hpa_as_it_was_and_says_why() -> None:
+    memory = first_memory(a_policy(), at())
+    decision, after = plan(a_policy(), an_observation(), [a_forecast(peak=9000, verdict=ABSTAINED)], memory, at())
+    bare, without = plan(a_policy(), an_observation(), [], memory, at())
+    assert (decision.floor, decision.wanted, decision.model, after) == (bare.floor, None, None, without)
+    assert decision.reasons[0].because == "no forecast of connections: nothing but zeros was measured so far"
+
+
+def test_a_rule_that_is_served_is_named() -> None:
+    forecast = a_forecast(peak=171, model="ridge", verdict=REPLACED)
+    decision, _ = plan(a_policy(), an_observation(), [forecast], first_memory(a_policy(), at()), at())
+    assert decision.model == "ridge"
+    assert "(ridge, 0.952 quantile)" in decision.reasons[0].because
 
 
 def test_a_stale_forecast_asks_for_the_minimum_which_the_ramp_approaches() -> None:

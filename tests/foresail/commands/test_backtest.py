@@ -69,7 +69,7 @@ def test_json_has_what_the_library_says(history: Path, capsys: pytest.CaptureFix
     (told,) = json.loads(capsys.readouterr().out)
     read = load_history(history)
     made = BASELINES["offset-rule"].forecast([Ask(read, origins_from(read, 0.7, 7))])[0]
-    assert told == json.loads(to_json({**score(read, made, 0.7).to_dict(), "class": None}))
+    assert told == json.loads(to_json({**score(read, made, 0.7).to_dict(), "class": None, "rulings": None}))
 
 
 def test_the_tables_say_when_and_where(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +154,7 @@ def test_the_forecasts_that_were_scored_are_written(history: Path, tmp_path: Pat
         (["--from", "1.5"], "a share of 1.5 to start from; expected more than 0 and less than 1"),
         (["--every", "0"], "an origin every 0 steps; expected 1 or more"),
         (["--from", "0.99"], "no origin after 99% of 864 bins; use a longer history"),
-        ([*LAST, "--from", "0.02"], "last-value needs 36"),
+        ([*LAST, "--from", "0.02"], "last-value needs 35"),
         (["--model", "oracle"], "no model 'oracle'"),
         ([*LAST, "--model", "oracle", "--forecasts-out", "{folder}/out.csv"], "no model 'oracle'"),
         ([*LAST, "--model", "{folder}/load.csv", "--forecasts-out", "{folder}/out.csv"], "no model "),
@@ -189,3 +189,19 @@ def test_the_forecasts_of_several_histories_do_not_go_into_one_file(
 def test_without_a_history_there_is_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backtest", *LAST]) == 2
     assert "no history; name a FILE, or --prometheus" in capsys.readouterr().err
+
+
+def test_the_parts_of_a_model_are_told_apart_and_the_gates_rulings_counted(
+    history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arms = ["base", "base:calibrated", "base:network", "ridge"]
+    asked = [part for arm in arms for part in ("--model", arm)]
+    assert main(["backtest", str(history), *asked, "--every", "20", "--json", "-"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["model"] for row in rows] == ["lstm:base", "lstm:base:calibrated", "lstm:base:network", "ridge"]
+    assert [row["rulings"] is None for row in rows] == [False, True, True, True]
+    assert sum(rows[0]["rulings"].values()) == pytest.approx(1.0)
+    assert main(["backtest", str(history), *asked, "--every", "20"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "lstm:base: Accept " in shown
+    assert "Abstain 0.0 % of the origins" in shown

@@ -130,7 +130,7 @@ def test_json_and_a_picture_go_to_files(history: Path, tmp_path: Path, capsys: p
         (["--at", "2026-01-05T00:00:00Z"], "lies outside the history, which is known from 2026-01-05T00:05"),
         (["--at", "2026-01-08T00:05:00Z"], "to 2026-01-08T00:00:00+00:00"),
         (["--model", "crystal-ball"], "no model 'crystal-ball'; expected a model folder or one of"),
-        (["--at", "2026-01-05T01:00:00Z", *LAST], "last-value needs 36"),
+        (["--at", "2026-01-05T01:00:00Z", *LAST], "last-value needs 35"),
         ([*LAST, "--png", "a.gif"], "a picture ends in .png, .svg or .pdf"),
         ([*LAST, "--json", "/no/such/folder/a.json"], "its folder does not exist; make it first"),
     ],
@@ -186,3 +186,24 @@ def test_a_damaged_model_is_refused(history: Path, tmp_path: Path, capsys: pytes
     (tmp_path / "empty").mkdir()
     message = refused(capsys, str(history), "--model", str(tmp_path / "empty"))
     assert "no manifest.json; expected a model folder as `foresail train` writes it" in message
+
+
+def test_the_verdict_is_told(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verdict = as_json(capsys, str(history))["verdict"]
+    assert isinstance(verdict, dict)
+    assert (verdict["ruling"], verdict["hours"]) in (("Accept", 69), ("Baseline", 69))
+    assert main(["forecast", str(history)]) == 0
+    shown = capsys.readouterr().out
+    assert f"{verdict['ruling']} {verdict['model']}: " in shown
+    assert "69 hours scored" in " ".join(shown.split())
+
+
+def test_a_young_history_is_shown_and_abstained_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    young = write_history(tmp_path / "young.csv", a_series([5.0] * 20, 5 * MINUTE))
+    assert main(["forecast", str(young)]) == 0
+    assert "Abstain: 100 minutes measured so far; expected an hour, and 35 bins" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("model", ["base:calibrated", "base:network", "last-value"])
+def test_what_nobody_judged_has_no_verdict(history: Path, capsys: pytest.CaptureFixture[str], model: str) -> None:
+    assert as_json(capsys, str(history), "--model", model)["verdict"] is None

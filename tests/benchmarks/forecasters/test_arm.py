@@ -31,7 +31,8 @@ def test_the_future_changes_no_forecast(fit: Fit) -> None:
     predict = fit([series.part(0, origin)], TINY)
     made = tidy(predict(series, asked))
     assert made.shape == (1, HORIZON, len(LEVELS))
-    np.testing.assert_array_equal(made, tidy(predict(other, asked)))
+    # A network rounds by the size of its batch, which is smaller once the past is remembered.
+    np.testing.assert_allclose(made, tidy(predict(other, asked)), rtol=1e-6)
 
 
 def test_quantiles_are_put_in_order_and_above_zero() -> None:

@@ -2,7 +2,7 @@
 
 Trains the shipped recipe, shortened, again and again: as it is, blind to one part of the input at a time, without the
 made-up series or the mixtures, and without each source of traces in turn. Every run is scored on the last 30 % of every
-trace, by what would be served of it and by the bare network. Writes results/ablations/VARIANT.json, so that variants
+trace, by the calibrated and by the bare network. Writes results/ablations/VARIANT.json, so that variants
 can be run one at a time. The traces are no part of the project: `python -m tools.fetch_traces DIR` fetches them.
 """
 
@@ -24,7 +24,7 @@ from forecaster.evaluate import origins_from, score
 from forecaster.export import to_onnx, to_safetensors
 from forecaster.forecast import Ask, Forecaster
 from forecaster.network import Network, NetworkConfig
-from forecaster.predict import load_forecaster, load_network
+from forecaster.predict import load_calibrated, load_network
 from forecaster.series import Series
 from forecaster.train import Source, TrainConfig, train
 from foresail.errors import UsageError
@@ -108,7 +108,7 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             files = {MODEL: to_onnx(network), WEIGHTS: to_safetensors(network)}
             path = write_artefact(Path(folder) / "trial", "trial", files, {}).path
-            arms: dict[str, Forecaster] = {"served": load_forecaster(path), "network": load_network(path)}
+            arms: dict[str, Forecaster] = {"calibrated": load_calibrated(path), "network": load_network(path)}
         return {series.name: {name: _scored(arm, series) for name, arm in arms.items()} for _, series in self._traces}
 
 

@@ -19,7 +19,7 @@ from forecaster.artefact import load_artefact
 from forecaster.errors import ForecasterError
 from forecaster.evaluate import origins_from
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecaster
-from forecaster.predict import load_forecaster
+from forecaster.predict import load_calibrated
 from forecaster.series import FloatArray, IntArray, Series
 from foresail.errors import UsageError
 from foresail.models import find_model
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
     base = find_model("base")
-    forecaster = load_forecaster(base)
+    forecaster = load_calibrated(base)
     found = {
         name: {
             "messages_given_connections": messages_given_connections(forecaster, connections, messages),

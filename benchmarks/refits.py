@@ -20,7 +20,7 @@ from forecaster.artefact import Artefact, load_artefact
 from forecaster.errors import ForecasterError
 from forecaster.evaluate import Yardstick, origins_from, score_against
 from forecaster.forecast import Ask, Window
-from forecaster.predict import load_forecaster
+from forecaster.predict import load_calibrated
 from forecaster.refit import RefitConfig, refit
 from forecaster.series import Series
 from foresail.errors import UsageError
@@ -43,7 +43,7 @@ def measure(series: Series, base: Artefact, config: RefitConfig) -> dict[str, An
         origins = origins_from(series, SHARE, EVERY)
         yard = Yardstick.of(series, origins, SHARE, Window())
         scores = {
-            name: score_against(yard, load_forecaster(artefact.path).forecast([Ask(series, origins)])[0]).to_dict()
+            name: score_against(yard, load_calibrated(artefact.path).forecast([Ask(series, origins)])[0]).to_dict()
             for name, artefact in (("base", base), ("refit", written))
         }
     return {"verdict": asdict(refitted.verdict), "wall_s": wall, "cpu_s": cpu, "scores": scores}

@@ -51,7 +51,7 @@ def page(variants: Mapping[str, Mapping[str, Any]]) -> str:
     full = variants[FULL]
     learned = [name for name, trace in full["traces"].items() if trace["learned"] and trace["step_s"] == 60]
     services = [name for name in full["traces"] if name.startswith("synthetic_ws")]
-    labels = {(name, "served"): name for name, one in variants.items() if not one["without"]}
+    labels = {(name, "calibrated"): name for name, one in variants.items() if not one["without"]}
     labels[FULL, "network"] = "full, not calibrated"
     rows = []
     for name, arm in sorted(labels, key=lambda row: _mean(variants[row[0]], row[1], learned, _ADAPTIVE)):
@@ -69,7 +69,7 @@ def _sources(variants: Mapping[str, Mapping[str, Any]]) -> str:
         unseen = [t for t in variant["traces"] if any(fnmatch(t, pattern) for pattern in variant["without"])]
         if unseen:
             pairs = [
-                (_mean(variants[FULL], "served", unseen, figure), _mean(variant, "served", unseen, figure))
+                (_mean(variants[FULL], "calibrated", unseen, figure), _mean(variant, "calibrated", unseen, figure))
                 for figure in _FIGURES
             ]
             rows.append([name, str(len(unseen)), *(f"{_three(seen)} → {_three(left)}" for seen, left in pairs)])

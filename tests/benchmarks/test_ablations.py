@@ -53,6 +53,6 @@ def test_what_is_left_out_is_scored_but_not_learned_from() -> None:
     learned = {name: {t: s["learned"] for t, s in one["traces"].items()} for name, one in found.items()}
     assert learned["full"] == {"nasa_1m": True, "azurefn_1m": True, "twitter": False}
     assert learned["without-web-logs"] == {"nasa_1m": False, "azurefn_1m": True, "twitter": False}
-    served = found["full"]["traces"]["twitter"]["served"]
-    assert 0 < served["mae"] < 5
-    assert served != found["blind-to-ridge"]["traces"]["twitter"]["served"]
+    calibrated = found["full"]["traces"]["twitter"]["calibrated"]
+    assert 0 < calibrated["mae"] < 5
+    assert calibrated != found["blind-to-ridge"]["traces"]["twitter"]["calibrated"]

@@ -13,7 +13,7 @@ def a_variant(name: str, pinball: float, without: tuple[str, ...] = (), learned:
     by_level = {"0.95": pinball, "0.99": pinball}
     served = {"mae": 0.5, "pinball": 0.7, "ramp": 0.9, "adaptive": {"pinball": pinball, "by_level": by_level}}
     network = {**served, "adaptive": {"pinball": 2 * pinball, "by_level": by_level}}
-    arms = {"served": served, "network": network}
+    arms = {"calibrated": served, "network": network}
     return {
         "variant": name,
         "steps": 4000,

@@ -22,6 +22,9 @@ class Past:
         self._held = held(series.values)
         self.present = running(self.known.astype(np.float64))
         self.sizes = running(np.where(self.known, np.abs(series.values), 0.0))
+        # Sums of what lies near zero keep their digits.
+        self._earliest = float(self._held[self.first]) if self.first < len(series) else 0.0
+        self._from_earliest: FloatArray | None = None
 
     def check(self, origins: IntArray) -> None:
         """Raises NoForecast where an origin lies outside the series, or nothing was measured up to it."""
@@ -42,6 +45,14 @@ class Past:
     def at(self, index: IntArray) -> FloatArray:
         """Held values; before the first measured bin its value, which is what a flat past looks like."""
         return self._held[np.clip(index, self.first, len(self._held) - 1)]
+
+    def mean(self, origins: IntArray, back: int) -> FloatArray:
+        """[B], mean of the held values of the last `back` bins, of those since the first measured one."""
+        if self._from_earliest is None:
+            self._from_earliest = running(self.at(np.arange(len(self.series))) - self._earliest)
+        first = np.maximum(origins + 1 - back, self.first)
+        total: FloatArray = self._from_earliest[origins + 1] - self._from_earliest[first]
+        return total / (origins + 1 - first) + self._earliest
 
     def is_known(self, index: IntArray) -> FloatArray:
         inside = index >= 0

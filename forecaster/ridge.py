@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster.behind import Along, Behind
 from forecaster.forecast import HORIZON
-from forecaster.past import Past, running
-from forecaster.series import BoolArray, FloatArray, IntArray
+from forecaster.past import Past
+from forecaster.series import DAY, BoolArray, FloatArray, IntArray
 
 _STEPS = np.arange(1, HORIZON + 1)
 _BACK = np.array([1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 45, 60, 90])
@@ -62,9 +63,6 @@ class Ridge:
     def __init__(self, past: Past, fits: Fits | None = None) -> None:
         self._past = past
         self._fits = Fits() if fits is None else fits
-        # Sums of what lies near zero keep their digits; and what is subtracted must be known at every origin.
-        self._middle = float(past.at(np.array(past.first))) if past.first < len(past.series) else 0.0
-        self._sum = running(past.at(np.arange(len(past.series))) - self._middle)
 
     def moves(self, origins: IntArray) -> tuple[FloatArray, BoolArray]:
         """([B, HORIZON], [B]): how far the load will have moved after each step, and whether there is a fit to say so.
@@ -78,7 +76,7 @@ class Ridge:
             fit = self._fit(int(midnight))
             if fit is not None:
                 rows = midnights == midnight
-                moves[rows], fitted[rows] = fit.moves(self._design(origins[rows])), True
+                moves[rows], fitted[rows] = fit.moves(design(Along(self._past, origins[rows]))), True
         return moves, fitted
 
     def _fit(self, midnight: int) -> Fit | None:
@@ -100,34 +98,39 @@ class Ridge:
         whole = past.known[origins] & ~np.isnan(targets).any(axis=1)
         if whole.sum() < _FEWEST_ROWS:
             return None
-        return Fit.of(self._design(origins[whole]), targets[whole])
+        return Fit.of(design(Along(past, origins[whole])), targets[whole])
 
-    def _design(self, origins: IntArray) -> FloatArray:
-        """[B, features], all relative to the last value, in the series' unit; the last columns are the calendar."""
-        last = self._past.at(origins)
-        columns = [self._past.at(origins[:, None] - _BACK) - last[:, None]]
-        columns.append(np.stack([self._mean(origins, k) for k in (*_MEANS, self._past.day)], axis=1) - last[:, None])
-        columns += [self._ago(origins, last, days) for days in _LAGS_DAYS]
-        angle = 2 * np.pi * ((origins + self._past.phase) % self._past.day) / self._past.day
-        columns += [np.stack([f(k * angle) for k in (1, 2, 3) for f in (np.sin, np.cos)], axis=1)]
-        return np.concatenate([*columns, np.ones((len(origins), 1))], axis=1)
 
-    def _mean(self, origins: IntArray, back: int) -> FloatArray:
-        first = np.maximum(origins + 1 - back, self._past.first)
-        total: FloatArray = self._sum[origins + 1] - self._sum[first]
-        return total / (origins + 1 - first) + self._middle
+def design(behind: Behind) -> FloatArray:
+    """[B, features], all relative to the last value, in the series' unit; the last columns are the calendar."""
+    day = DAY // behind.step
+    recent = behind.held(-int(_BACK.max()), 1)
+    last = recent[:, -1]
+    columns = [recent[:, -1 - _BACK] - last[:, None], behind.means((*_MEANS, day)) - last[:, None]]
+    columns += _ago(behind, last, day)
+    angle = 2 * np.pi * (behind.clock % day) / day
+    columns += [np.stack([f(k * angle) for k in (1, 2, 3) for f in (np.sin, np.cos)], axis=1)]
+    return np.concatenate([*columns, np.ones((len(last), 1))], axis=1)
 
-    def _ago(self, origins: IntArray, last: FloatArray, days: tuple[int, ...]) -> FloatArray:
-        """[B, HORIZON + 4]: how it went on so many days ago, how it had come there, and that level against today's."""
-        total, count = np.zeros((len(origins), HORIZON + len(_BEFORE) + 1)), np.zeros(len(origins))
-        for lag in (d * self._past.day for d in days):
-            there = origins - lag - int(_BEFORE.max()) >= self._past.first
-            then = self._past.at(origins - lag)
-            near = np.concatenate([_STEPS, -_BEFORE]) - lag
-            window = self._past.at(origins[:, None] + near) - then[:, None]
-            total += np.where(there[:, None], np.concatenate([window, (then - last)[:, None]], axis=1), 0.0)
-            count += there
-        return total / np.maximum(count, 1)[:, None]
+
+def _ago(behind: Behind, last: FloatArray, day: int) -> list[FloatArray]:
+    """[B, HORIZON + 4] for each group of lags: how it went on then, how it had come there, and that level less today's.
+
+    The mean over the days of a group that are there.
+    """
+    before, near = int(_BEFORE.max()), np.concatenate([_STEPS, -_BEFORE])
+    by_day = {}
+    for lag in {d * day for days in _LAGS_DAYS for d in days}:
+        there = behind.age - lag >= before
+        window = behind.held(-lag - before, -lag + HORIZON + 1)
+        then = window[:, before]
+        moves = np.concatenate([window[:, before + near] - then[:, None], (then - last)[:, None]], axis=1)
+        by_day[lag] = np.where(there[:, None], moves, 0.0), there
+    made = []
+    for group in ([by_day[d * day] for d in days] for days in _LAGS_DAYS):
+        total, count = (sum(part) for part in zip(*group, strict=True))
+        made.append(total / np.maximum(count, 1)[:, None])
+    return made
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,12 +6,14 @@ hours, the last day and the last week. Zero means no better than persistence, or
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from forecaster.forecast import HORIZON
 from forecaster.past import Past, running
 from forecaster.ridge import Ridge
-from forecaster.series import FloatArray, IntArray
+from forecaster.series import BoolArray, FloatArray, IntArray
 
 _MOST = 3.0
 _TINY = 1e-6
@@ -34,13 +36,11 @@ class Success:
         now, top = origins + 1, self._past.last_hour(origins)
         day = self._past.day
         columns = [
-            _ratio(sums, ends, back)
-            for sums in self._sums
-            for ends, back in ((now, recent), (top, day), (top, 7 * day))
+            _over(sums, ends, back) for sums in self._sums for ends, back in ((now, recent), (top, day), (top, 7 * day))
         ]
         first = self._follow_the_ridge(origins, recent)
         columns += [
-            _ratio(sums, ends - first, back) for sums in self._ridge_sums for ends, back in ((now, recent), (top, day))
+            _over(sums, ends - first, back) for sums in self._ridge_sums for ends, back in ((now, recent), (top, day))
         ]
         return np.stack(columns, axis=1)
 
@@ -66,34 +66,55 @@ class Success:
             targets = np.arange(first, stop)
             origins = np.maximum(targets - step, start)
             moved = self._past.series.values[targets] - self._past.at(targets - step)
-            counts = fitted[origins - start] & (targets - step >= start) & ~np.isnan(moved)
-            error = np.abs(moved - made[origins - start, step - 1])
-            sums.append((running(np.where(counts, error, 0.0)), running(np.where(counts, np.abs(moved), 0.0))))
+            counts = fitted[origins - start] & (targets - step >= start)
+            error, known = move_error(moved, made[origins - start, step - 1], counts)
+            sums.append((running(error), running(known)))
         return sums
 
 
 def _of_a_rule(past: Past, days: tuple[int, ...], step: int) -> tuple[FloatArray, FloatArray]:
     """Running sums of the error of a lag's increments, and of the moves themselves, where both are known."""
     moved = past.move(step)
-    total, count = np.zeros(len(moved)), np.zeros(len(moved))
-    for lag in (d * past.day for d in days):
-        then = np.full(len(moved), np.nan)
-        then[lag:] = moved[: max(len(moved) - lag, 0)]
+    error, known = rule_error(moved, (_later(moved, d * past.day) for d in days))
+    return running(error), running(known)
+
+
+def _later(moved: FloatArray, lag: int) -> FloatArray:
+    then = np.full(len(moved), np.nan)
+    then[lag:] = moved[: max(len(moved) - lag, 0)]
+    return then
+
+
+def rule_error(moved: FloatArray, thens: Iterable[FloatArray]) -> tuple[FloatArray, FloatArray]:
+    """How far each move was from the mean of those `then`, and how large it was; zero where either is not known.
+
+    Arrays of any one shape, bins first; NaN is a move that was not measured.
+    """
+    total, count = np.zeros(moved.shape), np.zeros(moved.shape)
+    for then in thens:
         there = ~np.isnan(then)
-        total[there] += then[there]
+        total += np.where(there, then, 0.0)
         count += there
-    counts = (count > 0) & ~np.isnan(moved)
-    error = np.abs(moved - total / np.maximum(count, 1))
-    return running(np.where(counts, error, 0.0)), running(np.where(counts, np.abs(moved), 0.0))
+    return move_error(moved, total / np.maximum(count, 1), count > 0)
 
 
-def _ratio(sums: tuple[FloatArray, FloatArray], ends: IntArray, back: int) -> FloatArray:
+def move_error(moved: FloatArray, foretold: FloatArray, counts: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """How far each move was from what was foretold, and how large it was; zero where it does not count or is NaN."""
+    counts = counts & ~np.isnan(moved)
+    return np.where(counts, np.abs(moved - foretold), 0.0), np.where(counts, np.abs(moved), 0.0)
+
+
+def _over(sums: tuple[FloatArray, FloatArray], ends: IntArray, back: int) -> FloatArray:
     """[B], log(error / error of persistence) over the `back` bins before `ends`."""
     ends = np.maximum(ends, 0)
     first = np.maximum(ends - back, 0)
     error, persistence = (s[ends] - s[first] for s in sums)
+    return log_ratio(error, persistence, sums[1][ends])
+
+
+def log_ratio(error: FloatArray, persistence: FloatArray, so_far: FloatArray) -> FloatArray:
+    """log(error / error of persistence), bounded; 0 where nothing moved. `so_far` is persistence's since the start."""
     # Differences of long sums keep an error of their own, which must not count as a move.
-    tiny = _TINY * persistence + 1e-12 * sums[1][ends]
-    moved = persistence > 1e-9 * sums[1][ends]
+    tiny = _TINY * persistence + 1e-12 * so_far
     ratio = np.log((error + tiny + 1e-300) / (persistence + tiny + 1e-300))
-    return np.where(moved, np.clip(ratio, -_MOST, _MOST), 0.0)
+    return np.where(persistence > 1e-9 * so_far, np.clip(ratio, -_MOST, _MOST), 0.0)

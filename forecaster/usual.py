@@ -54,8 +54,7 @@ class Usual:
 
     def _make(self, rows: IntArray, ends: IntArray) -> None:
         for s, days in enumerate(SPANS_DAYS):
-            span = days * self._past.day
-            bins = ends[:, None] - 1 - np.arange(0, span, _stride(span, self._past.hour))
+            bins = ends[:, None] - 1 - drawn_bins(days * self._past.day, self._past.hour)
             inside = bins >= 0
             for g, moves in enumerate(self._moves):
                 drawn = np.where(inside, moves[np.maximum(bins, 0)], np.float32(np.nan))
@@ -67,6 +66,11 @@ def over_the_horizon(quantiles: FloatArray) -> FloatArray:
     """[B, spans, HORIZON, levels], from those at GAPS."""
     at_steps: FloatArray = np.einsum("bsgl,hg->bshl", quantiles, _BETWEEN)
     return at_steps
+
+
+def drawn_bins(span: int, hour: int) -> IntArray:
+    """[drawn], how many bins before the last of `span` bins those lie that are drawn from it, the latest first."""
+    return np.arange(0, span, _stride(span, hour))
 
 
 def _stride(span: int, hour: int) -> int:

@@ -19,11 +19,13 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from forecaster.behind import Along, Behind
 from forecaster.errors import NoForecast
 from forecaster.forecast import HORIZON, LEVELS
+from forecaster.lags import BEFORE, Now, context_ago, day_to_day, grouped, lags
 from forecaster.past import Past, mean_before, running
 from forecaster.ridge import Fits, Ridge
-from forecaster.series import EPOCH, FloatArray, IntArray, Series
+from forecaster.series import DAY, BoolArray, FloatArray, IntArray, Series
 from forecaster.success import Success
 from forecaster.usual import GAPS, SPANS_DAYS, Usual, over_the_horizon
 
@@ -31,8 +33,8 @@ Float32Array = NDArray[np.float32]
 
 CONTEXT = 120
 """Steps before the origin that the recurrent part reads."""
-BEFORE, AFTER = 15, 15
-"""A lag's window reaches this many steps before the same moment then, and beyond the horizon after it."""
+AFTER = 15
+"""A lag's window reaches this many steps beyond the horizon after the same moment then."""
 LAGS = ((1,), (2,), (7,), (14,), (1, 2, 3, 4, 5, 6, 7), (7, 14, 21, 28))
 """Days ago. A lag of several days is their mean: the usual shape, with the noise averaged out."""
 HOURS = ((1, 2, 3), tuple(range(1, 25)))
@@ -81,7 +83,6 @@ SPREADS = SPREAD_PARTS["days"].stop
 FEATURES, CANDIDATES = FEATURE_PARTS["calendar"].stop, CANDIDATE_PARTS["levels"].stop
 USUAL, SUCCESS = FEATURE_PARTS["usual"], FEATURE_PARTS["success"]
 _NORMAL = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
-_PRESENT_SHARE = 0.8
 _TINY = 1e-9
 _FAR = 30.0
 
@@ -142,49 +143,7 @@ class Windows:
     def inputs(self, origins: IntArray) -> Inputs:
         """Inputs of each origin. Raises NoForecast where nothing was measured up to an origin."""
         self._past.check(origins)
-        index = origins[:, None] + np.arange(1 - CONTEXT, 1)
-        context, measured = self._past.at(index), self._past.is_known(index)
-        now = _Now(origins, context[:, -1], self._scale(context, origins))
-        relative = (context - now.last[:, None]) / now.scale[:, None]
-        ago = [np.arcsinh(self._ago(now, days)) for days in ((1,), (7,), LAGS[4])]
-        days = self._windows(now, [[d * self._past.day for d in lag] for lag in LAGS], AFTER)
-        hours = self._windows(now, [[h * self._past.hour for h in lag] for lag in HOURS], 0)
-        lagged = _grouped(days, [[d * self._past.day for d in lag] for lag in LAGS])
-        hourly = _grouped(hours, [[h * self._past.hour for h in lag] for lag in HOURS])
-        highest, lowest, deviation = _day_to_day([days[d * self._past.day] for d in DAYS])
-        ridge, fitted = self._ridge.moves(origins)
-        ridge = np.clip(ridge / now.scale[:, None], -_FAR, _FAR)
-        level = _recent_levels(relative)
-        moves, enough = self._usual.at(origins)
-        moves = moves / now.scale[:, None, None, None]
-        features = [
-            np.arcsinh(lagged.flat()),
-            np.arcsinh(hourly.flat()),
-            np.arcsinh(np.concatenate([highest, lowest, deviation], axis=1)),
-            np.arcsinh(np.concatenate([ridge, fitted[:, None], level], axis=1)),
-            np.arcsinh(10 * moves.reshape(len(origins), len(SPANS_DAYS) * len(GAPS) * len(LEVELS))) / 3,
-            enough.astype(np.float64),
-            self._success.at(origins, CONTEXT),
-            self._spreads(now, relative, measured),
-            self._calendar(origins),
-        ]
-        ahead = slice(BEFORE, BEFORE + HORIZON)
-        candidates = [
-            lagged.windows[:, :, ahead],
-            hourly.windows[:, :, ahead],
-            ridge[:, None, :],
-            np.repeat(level[:, :, None], HORIZON, axis=2),
-        ]
-        return Inputs(
-            sequence=np.stack([np.arcsinh(relative), *ago, measured], axis=2).astype(np.float32),
-            features=np.concatenate(features, axis=1).astype(np.float32),
-            increments=np.concatenate(candidates, axis=1).astype(np.float32),
-            usual=np.concatenate([over_the_horizon(moves), (deviation[..., None] * _NORMAL)[:, None]], axis=1).astype(
-                np.float32
-            ),
-            last=now.last,
-            scale=now.scale,
-        )
+        return inputs_of(Along(self._past, origins), self._known_of_itself(origins))
 
     def targets(self, origins: IntArray) -> FloatArray:
         """[B, HORIZON], what came after each origin in the series' own unit; NaN where it is missing or not over."""
@@ -192,127 +151,120 @@ class Windows:
         inside = index < len(self.series)
         return np.where(inside, self.series.values[np.minimum(index, len(self.series) - 1)], np.nan)
 
-    def _scale(self, context: FloatArray, origins: IntArray) -> FloatArray:
-        """[B], how large this load is around now; a quiet stretch does not make a workload infinitely small."""
+    def _known_of_itself(self, origins: IntArray) -> Itself:
         past, top = self._past, self._past.last_hour(origins)
-        day = mean_before(past.sizes, past.present, top, past.day)
-        week = mean_before(past.sizes, past.present, top, 7 * past.day)
-        scale = np.maximum.reduce([np.abs(context).mean(axis=1), context.std(axis=1), 0.1 * day, 0.03 * week])
-        usable: FloatArray = np.where(scale > _TINY, scale, 1.0)
-        return usable
-
-    def _windows(self, now: _Now, groups: Sequence[Sequence[int]], after: int) -> dict[int, _Lag]:
-        """What surrounded the same moment at each lag that is in a group, in bins."""
-        offsets = np.arange(1 - BEFORE, HORIZON + after + 1)
-        return {lag: self._one_lag(now, lag, offsets) for lag in {lag for group in groups for lag in group}}
-
-    def _one_lag(self, now: _Now, lag: int, offsets: IntArray) -> _Lag:
-        """The window at one lag: there if inside the history, over at the origin and measured nearly everywhere."""
-        past = self._past
-        first, stop = now.origins - lag + int(offsets[0]), now.origins - lag + int(offsets[-1]) + 1
-        measured = past.present[np.clip([first, stop], 0, len(self.series))]
-        share = (measured[1] - measured[0]) / len(offsets)
-        over = lag >= int(offsets[-1])
-        there = ((first >= past.first) & (share >= _PRESENT_SHARE) & over).astype(np.float64)
-        base = past.at(now.origins - lag)
-        window = past.at(now.origins[:, None] - lag + (offsets if over else np.minimum(offsets, 0)))
-        window = (window - base[:, None]) / now.scale[:, None]
-        return _Lag(window * there[:, None], (base - now.last) / now.scale * there, there)
-
-    def _ago(self, now: _Now, days: Sequence[int]) -> FloatArray:
-        """[B, CONTEXT], the context's steps so many days ago, in today's units; the mean over those days there."""
-        total = np.zeros((len(now.origins), CONTEXT))
-        counts = np.zeros(len(now.origins))
-        for lag in (day * self._past.day for day in days):
-            there = (now.origins - lag - CONTEXT >= self._past.first).astype(np.float64)
-            steps = self._past.at(now.origins[:, None] - lag + np.arange(1 - CONTEXT, 1))
-            total += (steps - now.last[:, None]) / now.scale[:, None] * there[:, None]
-            counts += there
-        return total / np.maximum(counts, 1.0)[:, None]
-
-    def _spreads(self, now: _Now, relative: FloatArray, measured: FloatArray) -> FloatArray:
-        """[B, 21]: how far this load moves in 1, 5 and 15 steps, lately and usually; recent means; age of the value."""
-        past, top = self._past, self._past.last_hour(now.origins)
-        spans = ((now.origins + 1, CONTEXT), (top, past.day), (top, 7 * past.day))
-        columns = [
-            np.log(mean_before(sums, counts, ends, back) / now.scale + 1e-3)
-            for sums, counts in self._moves
-            for ends, back in spans
-        ]
-        columns += [relative[:, -k:].mean(axis=1) for k in (5, 15, 60)]
-        columns += [relative.max(axis=1), relative.min(axis=1), relative.std(axis=1)]
-        columns += [(mean_before(past.sizes, past.present, e, b) - now.last) / now.scale for e, b in spans[1:]]
-        columns.append(np.minimum(past.present[top] / past.day, 28.0) / 28.0)
-        columns += [1.0 - measured[:, -1], measured.mean(axis=1)]
-        columns.append(np.full(len(now.origins), np.log(self.series.step / timedelta(minutes=1))))
-        spreads: FloatArray = np.arcsinh(np.stack(columns, axis=1))
-        return spreads
-
-    def _calendar(self, origins: IntArray) -> FloatArray:
-        """[B, CALENDAR]: sine and cosine of the time of day, of half a day and of the hour, at the end."""
-        step_s = self.series.step.total_seconds()
-        seconds = ((self.series.start - EPOCH).total_seconds() + (origins + 1) * step_s) % 86400.0
-        angles = [2 * np.pi * seconds / period for period in (86400.0, 43200.0, 3600.0)]
-        return np.stack([f(a) for a in angles for f in (np.sin, np.cos)], axis=1)
+        days = (past.day, 7 * past.day)
+        spans = ((origins + 1, CONTEXT), *((top, back) for back in days))
+        ridge, fitted = self._ridge.moves(origins)
+        usual, enough = self._usual.at(origins)
+        moves = [[mean_before(*sums, ends, back) for ends, back in spans] for sums in self._moves]
+        return Itself(
+            ridge=ridge,
+            fitted=fitted,
+            usual=usual,
+            enough=enough,
+            success=self._success.at(origins, CONTEXT),
+            sizes=np.stack([mean_before(past.sizes, past.present, top, back) for back in days], axis=1),
+            moves=np.stack([np.stack(row, axis=1) for row in moves], axis=1),
+            measured=past.present[top],
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class _Now:
-    """The origins, what was last known at each, and the scale that everything is divided by. [B] each."""
+class Itself:
+    """What B workloads tell of themselves beside their windows, in their own units.
 
-    origins: IntArray
-    last: FloatArray
-    scale: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class _Lag:
-    """window [B, offsets] less its level; level [B] less today's; there [B], 1 or 0. Zero where it is not there."""
-
-    window: FloatArray
-    level: FloatArray
-    there: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
-class _Lagged:
-    """windows [B, lags, offsets] less their level; levels [B, lags] less today's; there [B, lags], which share is."""
-
-    windows: FloatArray
-    levels: FloatArray
-    there: FloatArray
-
-    def flat(self) -> FloatArray:
-        parts = np.concatenate([self.windows, self.levels[..., None], self.there[..., None]], axis=2)
-        return parts.reshape(len(parts), parts.shape[1] * parts.shape[2])
-
-
-def _grouped(single: Mapping[int, _Lag], groups: Sequence[Sequence[int]]) -> _Lagged:
-    """The mean of each group over those of its lags that are there."""
-    windows, levels, flags = [], [], []
-    for group in groups:
-        there: FloatArray = np.sum([single[lag].there for lag in group], axis=0)
-        counts = np.maximum(there, 1.0)
-        windows.append(np.sum([single[lag].window for lag in group], axis=0) / counts[:, None])
-        levels.append(np.sum([single[lag].level for lag in group], axis=0) / counts)
-        flags.append(there / len(group))
-    return _Lagged(np.stack(windows, axis=1), np.stack(levels, axis=1), np.stack(flags, axis=1))
-
-
-def _day_to_day(days: Sequence[_Lag]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """([B, HORIZON] * 3), the highest and the lowest of what followed this minute on other days, and their deviation.
-
-    Zero where fewer than two days are there. The deviation is of a sample: divided by one less than the days.
+    ridge [B, HORIZON], fitted [B]      the moves that the workload's own ridge expects, and whether it has a fit
+    usual [B, spans, GAPS, levels], enough [B, spans]     quantiles of its own moves, and whether there are enough
+    success [B, ratios]                 how well rules and ridge did
+    sizes [B, 2]                        mean size over the last day and week, up to the last full hour
+    moves [B, SPREAD_STEPS, 3]          mean size of a move over the context, and over the day and week as above
+    measured [B]                        bins that were measured up to the last full hour
     """
-    windows = np.stack([lag.window[:, BEFORE : BEFORE + HORIZON] for lag in days], axis=2)
-    there = np.stack([lag.there for lag in days], axis=1)[:, None, :] > 0
-    count = there.sum(axis=2)
-    enough = count >= 2
-    mean = np.where(there, windows, 0.0).sum(axis=2) / np.maximum(count, 1)
-    squares = np.where(there, (windows - mean[..., None]) ** 2, 0.0).sum(axis=2)
-    highest = np.where(enough, np.where(there, windows, -np.inf).max(axis=2, initial=-np.inf), 0.0)
-    lowest = np.where(enough, np.where(there, windows, np.inf).min(axis=2, initial=np.inf), 0.0)
-    return highest, lowest, np.where(enough, np.sqrt(squares / np.maximum(count - 1, 1)), 0.0)
+
+    ridge: FloatArray
+    fitted: BoolArray
+    usual: FloatArray
+    enough: BoolArray
+    success: FloatArray
+    sizes: FloatArray
+    moves: FloatArray
+    measured: FloatArray
+
+
+def inputs_of(behind: Behind, itself: Itself) -> Inputs:
+    """What the network sees of B origins, from what lies behind them and what is known of their workloads."""
+    day = DAY // behind.step
+    hour = max(day // 24, 1)
+    context, measured = behind.held(1 - CONTEXT, 1), behind.known(1 - CONTEXT, 1)
+    now = Now(context[:, -1], _scale(context, itself.sizes))
+    relative = (context - now.last[:, None]) / now.scale[:, None]
+    days, hours = ([[k * bins for k in lag] for lag in groups] for groups, bins in ((LAGS, day), (HOURS, hour)))
+    single = lags(behind, now, sorted({lag for group in days for lag in group}), AFTER)
+    lagged = grouped(single, days)
+    hourly = grouped(lags(behind, now, sorted({lag for group in hours for lag in group}), 0), hours)
+    highest, lowest, deviation = day_to_day([single[d * day] for d in DAYS])
+    ridge = np.clip(itself.ridge / now.scale[:, None], -_FAR, _FAR)
+    level = _recent_levels(relative)
+    usual = itself.usual / now.scale[:, None, None, None]
+    features = [
+        np.arcsinh(lagged.flat()),
+        np.arcsinh(hourly.flat()),
+        np.arcsinh(np.concatenate([highest, lowest, deviation], axis=1)),
+        np.arcsinh(np.concatenate([ridge, itself.fitted[:, None], level], axis=1)),
+        np.arcsinh(10 * usual.reshape(len(usual), len(SPANS_DAYS) * len(GAPS) * len(LEVELS))) / 3,
+        itself.enough.astype(np.float64),
+        itself.success,
+        _spreads(behind, now, itself, relative, measured),
+        _calendar(behind),
+    ]
+    ahead = slice(BEFORE, BEFORE + HORIZON)
+    candidates = [
+        lagged.windows[:, :, ahead],
+        hourly.windows[:, :, ahead],
+        ridge[:, None, :],
+        np.repeat(level[:, :, None], HORIZON, axis=2),
+    ]
+    ago = context_ago(behind, now, [days[0], days[2], days[4]], CONTEXT)
+    sequence = [np.arcsinh(relative), *(np.arcsinh(steps) for steps in ago), measured]
+    return Inputs(
+        sequence=np.stack(sequence, axis=2).astype(np.float32),
+        features=np.concatenate(features, axis=1).astype(np.float32),
+        increments=np.concatenate(candidates, axis=1).astype(np.float32),
+        usual=np.concatenate(
+            [over_the_horizon(usual), (deviation[..., None] * _NORMAL)[:, None]], axis=1, dtype=np.float32
+        ),
+        last=now.last,
+        scale=now.scale,
+    )
+
+
+def _scale(context: FloatArray, sizes: FloatArray) -> FloatArray:
+    """[B], how large this load is around now; a quiet stretch does not make a workload infinitely small."""
+    day, week = sizes.T
+    scale = np.maximum.reduce([np.abs(context).mean(axis=1), context.std(axis=1), 0.1 * day, 0.03 * week])
+    usable: FloatArray = np.where(scale > _TINY, scale, 1.0)
+    return usable
+
+
+def _spreads(behind: Behind, now: Now, itself: Itself, relative: FloatArray, measured: FloatArray) -> FloatArray:
+    """[B, 21]: how far this load moves in 1, 5 and 15 steps, lately and usually; recent means; age of the value."""
+    moves = np.log(itself.moves.reshape(len(relative), len(SPREAD_STEPS) * 3) / now.scale[:, None] + 1e-3)
+    columns = [relative[:, -k:].mean(axis=1) for k in (5, 15, 60)]
+    columns += [relative.max(axis=1), relative.min(axis=1), relative.std(axis=1)]
+    columns += list(((itself.sizes - now.last[:, None]) / now.scale[:, None]).T)
+    columns.append(np.minimum(itself.measured / (DAY // behind.step), 28.0) / 28.0)
+    columns += [1.0 - measured[:, -1], measured.mean(axis=1)]
+    columns.append(np.full(len(relative), np.log(behind.step / timedelta(minutes=1))))
+    spreads: FloatArray = np.arcsinh(np.concatenate([moves, np.stack(columns, axis=1)], axis=1))
+    return spreads
+
+
+def _calendar(behind: Behind) -> FloatArray:
+    """[B, CALENDAR]: sine and cosine of the time of day, of half a day and of the hour, at the end."""
+    seconds = (behind.clock + 1) * behind.step.total_seconds() % DAY.total_seconds()
+    angles = [2 * np.pi * seconds / period for period in (86400.0, 43200.0, 3600.0)]
+    return np.stack([f(a) for a in angles for f in (np.sin, np.cos)], axis=1)
 
 
 def _recent_levels(relative: FloatArray) -> FloatArray:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from forecaster.errors import NoForecast
 from forecaster.forecast import HORIZON, LEVELS
+from forecaster.lags import BEFORE
 from forecaster.past import Past
 from forecaster.ridge import Fits, Ridge
 from forecaster.series import DAY, Series
@@ -19,7 +20,6 @@ from forecaster.success import Success
 from forecaster.usual import SPANS_DAYS, Usual, over_the_horizon
 from forecaster.windows import (
     AFTER,
-    BEFORE,
     CALENDAR,
     CANDIDATES,
     CHANNELS,
@@ -180,17 +180,6 @@ def test_preparing_changes_no_input(series: Series, data: st.DataObject) -> None
 
 def test_a_series_without_a_measured_bin_can_be_prepared() -> None:
     Windows(a_series(np.full(500, np.nan))).prepare()
-
-
-@given(loads(9, 9), st.integers(-30, 30))
-@settings(max_examples=8, deadline=None)
-def test_only_the_day_of_the_week_knows_which_day_it_is(series: Series, days: int) -> None:
-    origins = range(len(series) - 300, len(series), 71)
-    here, there = inputs_at(series, *origins), inputs_at(replace(series, start=series.start + days * DAY), *origins)
-    np.testing.assert_array_equal(there.features[:, :-CALENDAR], here.features[:, :-CALENDAR])
-    np.testing.assert_allclose(there.features[:, -CALENDAR:-2], here.features[:, -CALENDAR:-2], atol=1e-6)
-    for name in ("sequence", "increments", "usual", "last", "scale"):
-        np.testing.assert_array_equal(getattr(there, name), getattr(here, name))
 
 
 def test_fits_that_were_made_before_give_the_same_inputs() -> None:

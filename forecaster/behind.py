@@ -92,9 +92,23 @@ class Block:
         inside = self.first <= first and stop <= self.first + len(self.held)
         return slice(first - self.first, stop - self.first) if inside else None
 
-    def of(self, columns: slice) -> Block:
+    def of(self, columns: slice | IntArray) -> Block:
         """The same bins of some of the workloads."""
         return Block(self.first, self.held[:, columns], self.known[:, columns])
+
+
+def find(blocks: Sequence[Block], first: int, stop: int) -> tuple[FloatArray, BoolArray]:
+    """Held values and whether they were measured, [stop - first, B] each."""
+    for block in blocks:
+        if (rows := block.rows(first, stop)) is not None:
+            return block.held[rows], block.known[rows]
+    raise AssertionError(f"offsets {first}..{stop - 1} are in no block")
+
+
+def raw(blocks: Sequence[Block], first: int, stop: int) -> FloatArray:
+    """[stop - first, B], the values; NaN where one was not measured."""
+    held, known = find(blocks, first, stop)
+    return np.where(known, held, np.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,19 +135,16 @@ class Across:
         return np.full(len(self.age), self.at)
 
     def held(self, first: int, stop: int) -> FloatArray:
-        block, rows = self._find(first, stop)
-        held = block.held[rows].T
+        held = find(self.blocks, first, stop)[0].T
         if len(self.age) and first < -int(self.age.min()):
             return np.where(np.isnan(held), self.earliest[:, None], held)
         return held
 
     def known(self, first: int, stop: int) -> FloatArray:
-        block, rows = self._find(first, stop)
-        return block.known[rows].T.astype(np.float64)
+        return find(self.blocks, first, stop)[1].T.astype(np.float64)
 
     def share(self, first: int, stop: int) -> FloatArray:
-        block, rows = self._find(first, stop)
-        share: FloatArray = block.known[rows].sum(axis=0) / (stop - first)
+        share: FloatArray = find(self.blocks, first, stop)[1].sum(axis=0) / (stop - first)
         return share
 
     def means(self, backs: Sequence[int]) -> FloatArray:
@@ -144,8 +155,8 @@ class Across:
         made.update(self.long_means)
         return np.stack([made[back] for back in backs], axis=1)
 
-    def _find(self, first: int, stop: int) -> tuple[Block, slice]:
-        for block in self.blocks:
-            if (rows := block.rows(first, stop)) is not None:
-                return block, rows
-        raise AssertionError(f"offsets {first}..{stop - 1} are in no block")
+    def of(self, columns: slice | IntArray) -> Across:
+        """Some of the workloads."""
+        means = {back: mean[columns] for back, mean in self.long_means.items()}
+        blocks = [block.of(columns) for block in self.blocks]
+        return Across(self.step, self.at, self.age[columns], self.earliest[columns], blocks, means)

@@ -43,13 +43,13 @@ class OnnxForecaster:
             return []
         inputs = Inputs.concatenate([Windows(ask.series, self._fits).inputs(ask.origins) for ask in asks])
         masks = np.concatenate([np.tile(window_mask(ask.window), (len(ask.origins), 1)) for ask in asks])
-        quantiles, peak = self._run(inputs, masks)
+        quantiles, peak = self.run(inputs, masks)
         ends = np.cumsum([len(ask.origins) for ask in asks])[:-1]
         parts = zip(asks, np.split(quantiles, ends), np.split(peak, ends), strict=True)
         return [Forecasts(ask.origins, LEVELS, q, p, ask.window, self.name) for ask, q, p in parts]
 
-    def _run(self, inputs: Inputs, masks: Float32Array) -> tuple[FloatArray, FloatArray]:
-        """[B, HORIZON, levels] and [B, levels] in the units of the series; no load is negative."""
+    def run(self, inputs: Inputs, masks: Float32Array) -> tuple[FloatArray, FloatArray]:
+        """[B, HORIZON, levels] and [B, levels] in the units of the series; no load is negative. masks [B, HORIZON]"""
         quantiles, peaks = [], []
         for first in range(0, len(inputs.last), _ROWS):
             rows = slice(first, first + _ROWS)

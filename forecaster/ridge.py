@@ -27,7 +27,7 @@ _MEANS = (3, 5, 10, 15, 30, 60, 120)
 _BEFORE = np.array([5, 15, 60])
 _LAGS_DAYS = ((1,), (7,), (1, 2, 3, 4, 5, 6, 7))
 _DAYS = 14
-_SEEN_DAYS = _DAYS + 8
+SEEN_DAYS = _DAYS + 8
 """A fit reads two weeks of targets, the week of lags before them and the means before those."""
 _STRIDE = 5
 _FEWEST_ROWS = 200
@@ -35,6 +35,7 @@ _PENALTY = 1e-2
 _CLIP = 3.0
 _ROUNDS = 2
 _CALENDAR = 7
+FEATURES = len(_BACK) + len(_MEANS) + 1 + len(_LAGS_DAYS) * (HORIZON + len(_BEFORE) + 1) + _CALENDAR
 
 
 class Fits:
@@ -70,35 +71,40 @@ class Ridge:
         Zero, which is persistence, where the history before the last midnight is too short for one. Origins must not
         lie before the first measured bin.
         """
-        moves, fitted = np.zeros((len(origins), HORIZON)), np.zeros(len(origins), dtype=bool)
-        midnights = self._past.midnight(origins)
-        for midnight in np.unique(midnights):
-            fit = self._fit(int(midnight))
-            if fit is not None:
-                rows = midnights == midnight
-                moves[rows], fitted[rows] = fit.moves(design(Along(self._past, origins[rows]))), True
-        return moves, fitted
+        return moves_by(self._fit, self._past, origins)
 
     def _fit(self, midnight: int) -> Fit | None:
         past = self._past
         series = past.series
-        seen = series.values[max(midnight - _SEEN_DAYS * past.day, 0) : max(midnight, 0)]
+        seen = series.values[max(midnight - SEEN_DAYS * past.day, 0) : max(midnight, 0)]
         key = (series.step, series.time(midnight), hashlib.blake2b(seen.tobytes(), digest_size=16).digest())
-        return self._fits.get(key, lambda: self._fitted(midnight))
+        return self._fits.get(key, lambda: fitted(past, midnight))
 
-    def _fitted(self, midnight: int) -> Fit | None:
-        """From the origins of two weeks whose targets were all over by `midnight`; None where they are too few."""
-        past = self._past
-        start = max(past.first + int(_BEFORE.max()), midnight - HORIZON - _DAYS * past.day)
-        # Counted back from midnight, so that a history that starts earlier gives the same rows.
-        origins = np.arange(midnight - HORIZON - 1, start - 1, -_STRIDE)
-        if not len(origins):
-            return None
-        targets = past.series.values[origins[:, None] + _STEPS] - past.at(origins)[:, None]
-        whole = past.known[origins] & ~np.isnan(targets).any(axis=1)
-        if whole.sum() < _FEWEST_ROWS:
-            return None
-        return Fit.of(design(Along(past, origins[whole])), targets[whole])
+
+def moves_by(fit_of: Callable[[int], Fit | None], past: Past, origins: IntArray) -> tuple[FloatArray, BoolArray]:
+    """As `Ridge.moves`, by whatever fit `fit_of` has for the bin that begins at each origin's midnight."""
+    moves, there = np.zeros((len(origins), HORIZON)), np.zeros(len(origins), dtype=bool)
+    midnights = past.midnight(origins)
+    for midnight in np.unique(midnights):
+        fit = fit_of(int(midnight))
+        if fit is not None:
+            rows = midnights == midnight
+            moves[rows], there[rows] = fit.moves(design(Along(past, origins[rows]))), True
+    return moves, there
+
+
+def fitted(past: Past, midnight: int) -> Fit | None:
+    """From the origins of two weeks whose targets were all over by `midnight`; None where they are too few."""
+    start = max(past.first + int(_BEFORE.max()), midnight - HORIZON - _DAYS * past.day)
+    # Counted back from midnight, so that a history that starts earlier gives the same rows.
+    origins = np.arange(midnight - HORIZON - 1, start - 1, -_STRIDE)
+    if not len(origins):
+        return None
+    targets = past.series.values[origins[:, None] + _STEPS] - past.at(origins)[:, None]
+    whole = past.known[origins] & ~np.isnan(targets).any(axis=1)
+    if whole.sum() < _FEWEST_ROWS:
+        return None
+    return Fit.of(design(Along(past, origins[whole])), targets[whole])
 
 
 def design(behind: Behind) -> FloatArray:
@@ -135,7 +141,11 @@ def _ago(behind: Behind, last: FloatArray, day: int) -> list[FloatArray]:
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """Coefficients, and how far features and answers may reach: an outage must not be extrapolated."""
+    """Coefficients, and how far features and answers may reach: an outage must not be extrapolated.
+
+    Of one workload: size [features less calendar], reach [HORIZON], weights [features, HORIZON]. Or of B workloads,
+    stacked along a first axis.
+    """
 
     size: FloatArray
     reach: FloatArray
@@ -156,8 +166,28 @@ class Fit:
         return Fit(size, reach, np.asarray(weights, dtype=np.float64))
 
     def moves(self, design: FloatArray) -> FloatArray:
-        """[B, HORIZON] for a design [B, features]."""
-        return np.clip(_scaled(design, self.size) @ self.weights, -2 * self.reach, 2 * self.reach)
+        """[B, HORIZON] for a design [B, features]; row by row where B fits are stacked."""
+        rows = _scaled(design, self.size)
+        made = rows @ self.weights if self.weights.ndim == 2 else (rows[:, None] @ self.weights)[:, 0]
+        return np.clip(made, -2 * self.reach, 2 * self.reach)
+
+    @staticmethod
+    def none(count: int) -> Fit:
+        """Of so many workloads, each of which is foretold to stay where it is."""
+        size = np.ones((count, FEATURES - _CALENDAR))
+        return Fit(size, np.zeros((count, HORIZON)), np.zeros((count, FEATURES, HORIZON)))
+
+    def of_one(self, row: int) -> Fit:
+        """One of the stacked fits."""
+        return Fit(self.size[row], self.reach[row], self.weights[row])
+
+    def of_some(self, rows: IntArray) -> Fit:
+        """Some of the stacked fits, stacked."""
+        return Fit(self.size[rows], self.reach[rows], self.weights[rows])
+
+    def put(self, row: int, fit: Fit) -> None:
+        """Replaces one of the stacked fits."""
+        self.size[row], self.reach[row], self.weights[row] = fit.size, fit.reach, fit.weights
 
 
 def _rms(values: FloatArray) -> FloatArray:

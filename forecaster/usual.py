@@ -8,6 +8,7 @@ work over time and a forecast depends on its history alone. Pure: numpy only.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,32 @@ class Usual:
                 drawn = np.where(inside, moves[np.maximum(bins, 0)], np.float32(np.nan))
                 self._rows[rows, s, g], self._enough[rows, s] = quantiles_of_rows(drawn)
         self._made[rows] = True
+
+
+def usual_across(raw: Callable[[int, int], FloatArray], day: int, hour: int) -> tuple[FloatArray, BoolArray]:
+    """As `Usual.at`, for W workloads at one full hour.
+
+    raw(first, stop) gives the values [stop - first, W] of bins counted from that hour on, negative before it; NaN
+    where one was not measured.
+    """
+    made, enough = [], []
+    for days in SPANS_DAYS:
+        bins = -1 - drawn_bins(days * day, hour)
+        quantiles, flags = zip(*(quantiles_of(moves) for moves in _drawn_moves(raw, bins, day)), strict=True)
+        made.append(np.stack(quantiles, axis=1))
+        enough.append(flags[-1])
+    return np.stack(made, axis=1), np.stack(enough, axis=1)
+
+
+def _drawn_moves(raw: Callable[[int, int], FloatArray], bins: IntArray, day: int) -> Iterator[np.ndarray]:
+    """For each gap, moves [W, bins] in single precision; a day is read at a time."""
+    drawn: list[list[np.ndarray]] = [[] for _ in GAPS]
+    for part in np.split(bins, np.flatnonzero(np.diff(bins // day)) + 1):
+        first = int(part[-1]) - max(GAPS)
+        values = raw(first, int(part[0]) + 1)
+        for moves, gap in zip(drawn, GAPS, strict=True):
+            moves.append((values[part - first] - values[part - first - gap]).astype(np.float32))
+    return (np.ascontiguousarray(np.concatenate(moves).T) for moves in drawn)
 
 
 def over_the_horizon(quantiles: FloatArray) -> FloatArray:

@@ -191,6 +191,10 @@ class Itself:
     moves: FloatArray
     measured: FloatArray
 
+    def of(self, rows: slice | IntArray) -> Itself:
+        """Some of the workloads."""
+        return Itself(**{f.name: getattr(self, f.name)[rows] for f in fields(Itself)})
+
 
 def inputs_of(behind: Behind, itself: Itself) -> Inputs:
     """What the network sees of B origins, from what lies behind them and what is known of their workloads."""
@@ -237,6 +241,23 @@ def inputs_of(behind: Behind, itself: Itself) -> Inputs:
         last=now.last,
         scale=now.scale,
     )
+
+
+def reads(step: timedelta) -> list[tuple[int, int]]:
+    """Which offsets from an origin `inputs_of`, the ridge's design and the rules read: (first, stop), apart."""
+    day = DAY // step
+    hour = max(day // 24, 1)
+    spans = [(1 - CONTEXT, 1)]
+    spans += [(1 - BEFORE - h * hour, HORIZON + 1 - h * hour) for lag in HOURS for h in lag]
+    spans += [(1 - BEFORE - d * day, HORIZON + AFTER + 1 - d * day) for lag in LAGS for d in lag]
+    spans += [(1 - CONTEXT - d * day, 1 - d * day) for d in DAYS]
+    apart: list[tuple[int, int]] = []
+    for first, stop in sorted((first, min(stop, 1)) for first, stop in spans):
+        if apart and first <= apart[-1][1]:
+            apart[-1] = apart[-1][0], max(stop, apart[-1][1])
+        else:
+            apart.append((first, stop))
+    return apart
 
 
 def _scale(context: FloatArray, sizes: FloatArray) -> FloatArray:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from forecaster.forecast import HORIZON, LEVELS
 from forecaster.past import Past
 from forecaster.series import DAY, BoolArray, FloatArray, Series
-from forecaster.usual import GAPS, SPANS_DAYS, Usual, _stride, over_the_horizon
+from forecaster.usual import GAPS, SPANS_DAYS, Usual, _stride, over_the_horizon, usual_across
 from forecaster.windows import MAX_STEP, MIN_STEP
 from tests.helpers.histories import MINUTE, a_load, a_series, loads, with_another_future
 
@@ -137,3 +137,21 @@ def test_over_the_horizon_they_are_interpolated_and_stay_in_order(seed: int) -> 
     assert (np.diff(made, axis=3) >= -1e-12).all()
     np.testing.assert_allclose(made[:, :, [g - 1 for g in GAPS]], at_gaps, atol=1e-12)
     np.testing.assert_allclose(made[:, :, 1], (at_gaps[:, :, 0] + at_gaps[:, :, 1]) / 2, atol=1e-12)
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=3), st.integers(0, 8 * 24))
+@settings(max_examples=15, deadline=None)
+def test_many_workloads_at_one_hour_have_those_that_each_has_alone(seeds: list[int], hours: int) -> None:
+    all_loads = [a_load(seed, days=9) for seed in seeds]
+    top = len(all_loads[0]) - 12 * hours
+    values = np.stack([load.values for load in all_loads], axis=1)
+
+    def raw(first: int, stop: int) -> FloatArray:
+        before = np.full((max(-(top + first), 0), len(seeds)), NAN)
+        return np.concatenate([before, values[max(top + first, 0) : max(top + stop, 0)]])[: stop - first]
+
+    made, enough = usual_across(raw, 288, 12)
+    for column, load in enumerate(all_loads):
+        quantiles, flags = usual_at(load.part(0, top), top - 1)
+        np.testing.assert_array_equal(made[column], quantiles[0])
+        np.testing.assert_array_equal(enough[column], flags[0])

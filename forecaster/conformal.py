@@ -24,6 +24,7 @@ MEMORY_DAYS = 2
 RATE = 0.03
 LEAST, MOST = -0.4, 1.0
 _UPPER = np.array(LEVELS) > 0.5
+_UPPER_LEVELS = np.array(LEVELS)[_UPPER]
 _MEDIAN = LEVELS.index(0.5)
 _SHARE_OF_MOVE = 0.05
 
@@ -56,17 +57,43 @@ def track(runs: IntArray, quantiles: FloatArray, truths: FloatArray, moves: Floa
     A run starts with no stretch. At each origin it learns from what became known since the one before.
     """
     count, steps = runs.shape
-    columns, levels = np.arange(len(due)), np.array(LEVELS)
-    stretch = np.zeros((count, len(due), len(levels)))
-    held, served = np.zeros((count, steps, *stretch.shape[1:])), np.full((count, steps, *stretch.shape[1:]), np.nan)
+    tracker = Tracker(np.tile(due, (count, 1)), int(due.max(initial=0)))
+    held = np.zeros((count, steps, len(due), len(LEVELS)))
     for k in range(steps):
         now, then = runs[:, k], k - due
-        if (ready := then >= 0).any():
-            origin = runs[:, np.maximum(then, 0)]
-            truth = np.where(ready & (origin >= 0) & (now >= 0)[:, None], truths[origin, columns], np.nan)
-            passed = truth[..., None] > served[:, np.maximum(then, 0), columns]
-            step = RATE * (levels - ~passed)
-            stretch = np.clip(stretch + np.where(np.isnan(truth)[..., None], 0.0, step), LEAST, MOST)
-        held[:, k] = stretch
-        served[:, k] = stretched(quantiles[now], moves[now], stretch)
+        origin = runs[:, np.maximum(then, 0)]
+        ready = (then >= 0) & (origin >= 0) & (now >= 0)[:, None]
+        truth = np.where(ready, truths[origin, np.arange(len(due))], np.nan)
+        held[:, k] = tracker.step(quantiles[now], moves[now], truth)
     return held
+
+
+class Tracker:
+    """The stretches of R runs, moved from one origin to the next."""
+
+    def __init__(self, due: IntArray, latest: int) -> None:
+        """`due` [R, C], after so many further origins each column's truth is known; at most `latest`."""
+        self.stretch = np.zeros((*due.shape, len(LEVELS)))
+        """[R, C, levels], as it holds after the latest origin; zero at the levels that are not moved."""
+        self._due, self._steps = due, 0
+        self._served = np.full((latest + 1, *due.shape, int(_UPPER.sum())), np.nan)
+
+    def step(self, quantiles: FloatArray, moves: FloatArray, truths: FloatArray) -> FloatArray:
+        """The stretch that holds after the next origin.
+
+        quantiles  [R, C, levels] as the model gives them at this origin; moves [R] as above
+        truths     [R, C], what came after the origin `due` steps before this one; NaN where nothing is to be learned
+        """
+        runs, columns = np.ogrid[: truths.shape[0], : truths.shape[1]]
+        served = self._served[(self._steps - self._due) % len(self._served), runs, columns]
+        move = RATE * (_UPPER_LEVELS - ~(truths[..., None] > served))
+        known = ~np.isnan(truths)[..., None]
+        self.stretch[..., _UPPER] = np.clip(self.stretch[..., _UPPER] + np.where(known, move, 0.0), LEAST, MOST)
+        made = stretched(quantiles, moves, self.stretch)
+        self._served[self._steps % len(self._served)] = made[..., _UPPER]
+        self._steps += 1
+        return self.stretch
+
+    def forget(self, run: int, due: IntArray) -> None:
+        """Begins a run anew, whose columns are due after `due` [C]."""
+        self.stretch[run], self._due[run] = 0.0, due

@@ -13,8 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
-from forecaster.behind import Block
+from forecaster.behind import Block, raw
 from forecaster.errors import BadHistory, NoForecast
+from forecaster.fleet_calibration import FleetCalibration
 from forecaster.forecast import HORIZON, LEVELS, Window
 from forecaster.predict import window_mask
 from forecaster.rows import Rows
@@ -59,6 +60,8 @@ class Fleet:
         columns = rows.shape.columns
         self._standing = Standing(columns, rows.shape.step, rows.stop)
         self._masks = np.tile(window_mask(_WHOLE), (columns, 1))
+        self._calibration = FleetCalibration([_WHOLE] * columns, self._standing.day, rows.stop)
+        self._made: FloatArray | None = None
         self._held = np.full(columns, np.nan)
         self._blocks: list[Block] = []
         if rows.stop > rows.first:
@@ -69,6 +72,7 @@ class Fleet:
     def append(self, at: datetime, values: FloatArray) -> None:
         """Adds the bin that began at `at`, one value [W] of each workload, NaN where it is missing.
 
+        At every STRIDE-th bin the network is run, because the calibration learns from what it says there.
         Raises BadHistory where it is not the bin after the last, or a value is infinite.
         """
         rows = self._rows
@@ -80,7 +84,13 @@ class Fleet:
         self._held = np.where(known, values, self._held)
         rows.append(self._held[None], known[None])
         self._look_back()
-        self._standing.add(rows.stop - 1, self._blocks)
+        newest = rows.stop - 1
+        self._standing.add(newest, self._blocks)
+        self._calibration.begin_bin(newest)
+        if self._calibration.learns_at(newest):
+            values = raw(self._blocks, 1 - HORIZON, 1)
+            moves = self._standing.usual_move()
+            self._calibration.learn(newest, self._columns(), moves, values, self._standing.first)
 
     def join(self, column: int, series: Series, window: Window = _WHOLE) -> None:
         """Gives a column to a workload, with the history that it has up to the newest bin; who had it is forgotten.
@@ -96,6 +106,7 @@ class Fleet:
         self._held[column] = held(values)[-1] if len(values) else np.nan
         self._masks[column] = window_mask(window)
         self._standing.begin(np.array([column]), self._rows.first, self._rows.read)
+        self._calibration.forget(column, window, self._rows.stop)
         self._look_back()
 
     def leave(self, column: int) -> None:
@@ -112,14 +123,20 @@ class Fleet:
         """From the newest bin. Raises NoForecast where there is none."""
         if not self._blocks:
             raise NoForecast("a fleet without a bin; append one first")
-        columns = len(self._held)
-        quantiles = np.full((columns, HORIZON, len(LEVELS)), np.nan)
-        peak = np.full((columns, len(LEVELS)), np.nan)
-        behind, itself = self._standing.behind(self._blocks), self._standing.itself()
-        for part in self._parts():
-            inputs = inputs_of(behind.of(part), itself.of(part))
-            quantiles[part], peak[part] = self._network.run(inputs, self._masks[part])
-        return FleetForecast(EPOCH + (self._rows.stop - 1) * self._rows.shape.step, quantiles, peak)
+        made = np.maximum(self._calibration.correct(self._columns(), self._standing.usual_move()), 0.0)
+        origin = EPOCH + (self._rows.stop - 1) * self._rows.shape.step
+        return FleetForecast(origin, made[:, :HORIZON], made[:, HORIZON])
+
+    def _columns(self) -> FloatArray:
+        """[W, HORIZON + 1, levels], the network's steps and peaks of the newest bin."""
+        if self._made is None:
+            made = np.full((len(self._held), HORIZON + 1, len(LEVELS)), np.nan)
+            behind, itself = self._standing.behind(self._blocks), self._standing.itself()
+            for part in self._parts():
+                inputs = inputs_of(behind.of(part), itself.of(part))
+                made[part, :HORIZON], made[part, HORIZON] = self._network.run(inputs, self._masks[part])
+            self._made = made
+        return self._made
 
     def work(self, most: int = 16) -> bool:
         """Does a part of the slow work that is due: usual moves, or the ridges of `most` workloads; was there any?"""
@@ -148,6 +165,7 @@ class Fleet:
     def _look_back(self) -> None:
         """Reads what the newest bin looks back on."""
         newest = self._rows.stop - 1
+        self._made = None
         self._blocks = [Block(a, *self._rows.read(newest + a, newest + b)) for a, b in self._spans]
 
     def _parts(self) -> Iterator[slice | IntArray]:

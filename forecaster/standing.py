@@ -111,6 +111,10 @@ class Standing:
             measured=summary.measured,
         )
 
+    def usual_move(self) -> FloatArray:
+        """[W], how far each load moved over a horizon, on average over a day up to the last full hour."""
+        return self._tally.usual_move()
+
     def begin(self, columns: IntArray, start: int, read: Read) -> None:
         """Counts some workloads anew, from the values from bin `start` to the newest; they have no ridge yet."""
         self.first[columns], self._earliest[columns] = _NEVER, np.nan

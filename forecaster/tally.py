@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecaster.forecast import HORIZON
 from forecaster.series import FloatArray, IntArray
 from forecaster.success import log_ratio, move_error, rule_error
 from forecaster.windows import CONTEXT, RULE_STEPS, RULES, SPREAD_STEPS
@@ -24,6 +25,7 @@ _SIZES = slice(0, 2)
 _KNOWN = 1
 _MOVES = slice(2, 2 + 2 * len(SPREAD_STEPS))
 _RULES = slice(_MOVES.stop, _MOVES.stop + 2 * len(RULES) * len(RULE_STEPS))
+_WHOLE_MOVE = _MOVES.start + 2 * SPREAD_STEPS.index(HORIZON)
 OF_VALUES = slice(0, _RULES.stop)
 """Terms that follow from the values alone."""
 OF_RIDGE = slice(_RULES.stop, _RULES.stop + 2 * len(RULE_STEPS))
@@ -107,6 +109,10 @@ class Tally:
         for sums, count in ((self._day, 24), (self._week, WEEK_HOURS)):
             places = (self._top - 1 - np.arange(count)) % WEEK_HOURS
             sums[np.ix_(parts, columns)] = self._hours[np.ix_(places, parts, columns)].sum(axis=0, dtype=np.float64)
+
+    def usual_move(self) -> FloatArray:
+        """[W], mean size of a move over a whole horizon, over the day up to the last full hour."""
+        return _mean(*self._day[_WHOLE_MOVE : _WHOLE_MOVE + 2])
 
     def summary(self) -> Summary:
         """What follows from the sums as of the newest bin."""

@@ -87,6 +87,10 @@ bench-other-channel: environment-demo ## What connections could tell of messages
 	@test -n "$(TRACES)" || { echo 'bench-other-channel: no TRACES; name the folder of traces: make bench-other-channel TRACES=FOLDER' >&2; exit 2; }
 	$(VENV)/python -m benchmarks.other_channel "$(TRACES)" $(ARGS)
 
+.PHONY: bench-fleet
+bench-fleet: environment-demo ## Serve ten thousand made-up workloads on one core: ARGS="--workloads 2000"; takes 4 GB of disk
+	OMP_NUM_THREADS=1 $(VENV)/python -m benchmarks.fleet $(ARGS)
+
 .PHONY: lock
 lock: environment-bare ## Rewrite constraints.txt from a fresh resolution
 	$(VENV)/python -m tools.lock

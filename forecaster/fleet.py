@@ -6,9 +6,9 @@ The values lie in a file of rows; what follows from all of them is carried forwa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from forecaster.behind import Block, raw
 from forecaster.errors import BadHistory, NoForecast
 from forecaster.fleet_calibration import FleetCalibration
-from forecaster.forecast import HORIZON, LEVELS, Window
+from forecaster.forecast import HORIZON, LEVELS, Forecast, Window
 from forecaster.predict import window_mask
 from forecaster.rows import Rows
 from forecaster.series import EPOCH, BoolArray, FloatArray, IntArray, Series, held
@@ -28,6 +28,14 @@ _PART = 1000
 """Workloads whose inputs are made at once: each part costs some milliseconds, and memory by its size."""
 
 
+@dataclass(frozen=True)
+class Newcomer:
+    """A workload that joins: what is known of it so far, and the window whose peak is asked for."""
+
+    series: Series
+    window: Window = _WHOLE
+
+
 @dataclass(frozen=True, eq=False)
 class FleetForecast:
     """Forecasts of all W workloads from one origin, in their own units; NaN for those never measured.
@@ -35,15 +43,37 @@ class FleetForecast:
     origin     start of the last bin that was known
     quantiles  [W, HORIZON, levels], ascending along the levels, never negative
     peak       [W, levels], of the maximum over each workload's own window
+    windows    [W]
     """
 
     origin: datetime
+    step: timedelta
+    model: str
     quantiles: FloatArray
     peak: FloatArray
+    windows: Sequence[Window]
+
+    def of(self, column: int, signal: str) -> Forecast:
+        """One workload's forecast as a value to be written down. Raises NoForecast where it was never measured."""
+        if np.isnan(self.peak[column]).any():
+            raise NoForecast(f"{signal}: nothing measured up to {self.origin}")
+        return Forecast(
+            signal=signal,
+            model=self.model,
+            origin=self.origin,
+            step=self.step,
+            levels=LEVELS,
+            quantiles=tuple(tuple(float(q) for q in row) for row in self.quantiles[column]),
+            window=self.windows[column],
+            peak=tuple(float(q) for q in self.peak[column]),
+        )
 
 
 class Network(Protocol):
     """What makes forecasts of inputs: `predict.OnnxForecaster`."""
+
+    @property
+    def name(self) -> str: ...
 
     def run(self, inputs: Inputs, masks: Float32Array) -> tuple[FloatArray, FloatArray]:
         """[B, HORIZON, levels] and [B, levels] in the units of the series, for windows [B, HORIZON]."""
@@ -60,14 +90,13 @@ class Fleet:
         columns = rows.shape.columns
         self._standing = Standing(columns, rows.shape.step, rows.stop)
         self._masks = np.tile(window_mask(_WHOLE), (columns, 1))
-        self._calibration = FleetCalibration([_WHOLE] * columns, self._standing.day, rows.stop)
+        self._windows = [_WHOLE] * columns
+        self._calibration = FleetCalibration(self._windows, self._standing.day, rows.stop)
         self._made: FloatArray | None = None
         self._held = np.full(columns, np.nan)
-        self._blocks: list[Block] = []
         if rows.stop > rows.first:
             self._standing.begin(np.arange(columns), rows.first, rows.read)
             self._held = rows.read(rows.stop - 1, rows.stop)[0][0].copy()
-            self._look_back()
 
     def append(self, at: datetime, values: FloatArray) -> None:
         """Adds the bin that began at `at`, one value [W] of each workload, NaN where it is missing.
@@ -83,60 +112,76 @@ class Fleet:
         known = ~np.isnan(values)
         self._held = np.where(known, values, self._held)
         rows.append(self._held[None], known[None])
-        self._look_back()
-        newest = rows.stop - 1
-        self._standing.add(newest, self._blocks)
+        self._made = None
+        newest, blocks = rows.stop - 1, self._look_back()
+        self._standing.add(newest, blocks)
         self._calibration.begin_bin(newest)
         if self._calibration.learns_at(newest):
-            values = raw(self._blocks, 1 - HORIZON, 1)
+            values = raw(blocks, 1 - HORIZON, 1)
             moves = self._standing.usual_move()
-            self._calibration.learn(newest, self._columns(), moves, values, self._standing.first)
+            self._calibration.learn(newest, self._columns(blocks), moves, values, self._standing.first)
 
-    def join(self, column: int, series: Series, window: Window = _WHOLE) -> None:
-        """Gives a column to a workload, with the history that it has up to the newest bin; who had it is forgotten.
+    def join(self, newcomers: Mapping[int, Newcomer]) -> None:
+        """Gives columns to workloads, with their histories up to the newest bin; who had them is forgotten.
 
-        Raises BadHistory where the series is of another step.
+        Costs a pass over the file, however many join. Raises BadHistory where a series is of another step.
         """
-        if series.step != self._rows.shape.step:
-            raise BadHistory(f"{series.name}: a step of {series.step}; this fleet's is {self._rows.shape.step}")
-        first = (series.start - EPOCH) // series.step
-        values = np.full(max(self._rows.stop - first, 0), np.nan)
-        values[: len(series)] = series.values[: len(values)]
-        self._rows.replace(column, first, held(values), ~np.isnan(values))
-        self._held[column] = held(values)[-1] if len(values) else np.nan
-        self._masks[column] = window_mask(window)
-        self._standing.begin(np.array([column]), self._rows.first, self._rows.read)
-        self._calibration.forget(column, window, self._rows.stop)
-        self._look_back()
+        rows, columns = self._rows, np.array(list(newcomers), dtype=np.int64)
+        shape = (rows.stop - rows.first, len(columns))
+        levels, known = np.full(shape, np.nan), np.zeros(shape, dtype=np.bool_)
+        for k, newcomer in enumerate(newcomers.values()):
+            levels[:, k], known[:, k] = self._up_to_now(newcomer.series)
+        rows.replace(columns, levels, known)
+        self._held[columns] = levels[-1] if len(levels) else np.nan
+        self._standing.begin(columns, rows.first, rows.read)
+        for column, newcomer in newcomers.items():
+            self._windows[column] = newcomer.window
+            self._masks[column] = window_mask(newcomer.window)
+            self._calibration.forget(column, newcomer.window, rows.stop)
+        self._made = None
 
-    def leave(self, column: int) -> None:
-        """Forgets the workload of a column."""
+    def _up_to_now(self, series: Series) -> tuple[FloatArray, BoolArray]:
+        """Held values and whether they were measured, of all bins that are kept."""
+        rows = self._rows
+        if series.step != rows.shape.step:
+            raise BadHistory(f"{series.name}: a step of {series.step}; this fleet's is {rows.shape.step}")
+        index = np.arange(rows.first, rows.stop) - (series.start - EPOCH) // series.step
+        values = np.append(series.values, np.nan)
+        inside = np.clip(index, 0, len(series))
+        there = index >= 0
+        return np.where(there, held(values)[inside], np.nan), there & ~np.isnan(values[inside])
+
+    def leave(self, columns: Sequence[int]) -> None:
+        """Forgets the workloads of some columns."""
         nothing = Series(EPOCH + self._rows.stop * self._rows.shape.step, self._rows.shape.step, np.zeros(0))
-        self.join(column, nothing)
+        self.join({column: Newcomer(nothing) for column in columns})
 
     def inputs(self, columns: IntArray) -> Inputs:
         """What the network sees of some measured workloads at the newest bin."""
-        behind, itself = self._standing.behind(self._blocks), self._standing.itself()
+        behind, itself = self._standing.behind(self._look_back()), self._standing.itself()
         return inputs_of(behind.of(columns), itself.of(columns))
 
     def forecast(self) -> FleetForecast:
         """From the newest bin. Raises NoForecast where there is none."""
-        if not self._blocks:
+        if self._rows.stop == self._rows.first:
             raise NoForecast("a fleet without a bin; append one first")
-        made = np.maximum(self._calibration.correct(self._columns(), self._standing.usual_move()), 0.0)
+        columns = self._columns(self._look_back()) if self._made is None else self._made
+        made = np.maximum(self._calibration.correct(columns, self._standing.usual_move()), 0.0)
         origin = EPOCH + (self._rows.stop - 1) * self._rows.shape.step
-        return FleetForecast(origin, made[:, :HORIZON], made[:, HORIZON])
+        step = self._rows.shape.step
+        return FleetForecast(
+            origin, step, self._network.name, made[:, :HORIZON], made[:, HORIZON], tuple(self._windows)
+        )
 
-    def _columns(self) -> FloatArray:
+    def _columns(self, blocks: Sequence[Block]) -> FloatArray:
         """[W, HORIZON + 1, levels], the network's steps and peaks of the newest bin."""
-        if self._made is None:
-            made = np.full((len(self._held), HORIZON + 1, len(LEVELS)), np.nan)
-            behind, itself = self._standing.behind(self._blocks), self._standing.itself()
-            for part in self._parts():
-                inputs = inputs_of(behind.of(part), itself.of(part))
-                made[part, :HORIZON], made[part, HORIZON] = self._network.run(inputs, self._masks[part])
-            self._made = made
-        return self._made
+        made = np.full((len(self._held), HORIZON + 1, len(LEVELS)), np.nan)
+        behind, itself = self._standing.behind(blocks), self._standing.itself()
+        for part in self._parts():
+            inputs = inputs_of(behind.of(part), itself.of(part))
+            made[part, :HORIZON], made[part, HORIZON] = self._network.run(inputs, self._masks[part])
+        self._made = made
+        return made
 
     def work(self, most: int = 16) -> bool:
         """Does a part of the slow work that is due: usual moves, or the ridges of `most` workloads; was there any?"""
@@ -162,11 +207,10 @@ class Fleet:
             known.append(rows[1][:, columns])
         return np.concatenate(levels), np.concatenate(known)
 
-    def _look_back(self) -> None:
-        """Reads what the newest bin looks back on."""
+    def _look_back(self) -> list[Block]:
+        """What the newest bin looks back on: read when it is needed, for it is a third of what a fleet would hold."""
         newest = self._rows.stop - 1
-        self._made = None
-        self._blocks = [Block(a, *self._rows.read(newest + a, newest + b)) for a, b in self._spans]
+        return [Block(a, *self._rows.read(newest + a, newest + b)) for a, b in self._spans]
 
     def _parts(self) -> Iterator[slice | IntArray]:
         """The measured workloads, some at a time; as slices where all were measured, which copies nothing."""

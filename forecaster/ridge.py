@@ -175,7 +175,8 @@ class Fit:
     def none(count: int) -> Fit:
         """Of so many workloads, each of which is foretold to stay where it is."""
         size = np.ones((count, FEATURES - _CALENDAR))
-        return Fit(size, np.zeros((count, HORIZON)), np.zeros((count, FEATURES, HORIZON)))
+        # Filled, not only reserved: memory that is there when a fleet begins is there at midnight.
+        return Fit(size, np.full((count, HORIZON), 0.0), np.full((count, FEATURES, HORIZON), 0.0))
 
     def of_one(self, row: int) -> Fit:
         """One of the stacked fits."""

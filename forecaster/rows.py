@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from forecaster.errors import BadHistory
-from forecaster.series import DAY, BoolArray, FloatArray
+from forecaster.series import DAY, BoolArray, FloatArray, IntArray
 
 KEEP_DAYS = 29
 """The longest lag is 28 days, and its window starts some bins before that."""
@@ -48,13 +48,16 @@ class Rows:
         self._row = np.dtype([("held", "<f8", (self.shape.columns,)), ("known", "?", (self.shape.columns,))])
 
     @staticmethod
-    def create(path: Path, shape: Shape, first: int) -> Rows:
-        """A file without rows whose first will be bin `first`; what was there is replaced."""
+    def create(path: Path, shape: Shape, first: int, stop: int) -> Rows:
+        """A file in which bins first..stop-1 are there and nobody was measured; what was at `path` is replaced."""
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         header = np.zeros((), _HEADER)
         header[()] = (_MAGIC, shape.step.total_seconds(), shape.columns, first, first)
         rows = Rows(file, header)
         rows._commit()
+        for start in range(first, stop, _AT_ONCE):
+            nobody = np.full((min(_AT_ONCE, stop - start), shape.columns), np.nan)
+            rows.append(nobody, np.zeros(nobody.shape, dtype=np.bool_))
         return rows
 
     @staticmethod
@@ -106,16 +109,12 @@ class Rows:
                 rows[start - first : end - first] = self._read(start, end)
         return rows["held"], rows["known"]
 
-    def replace(self, column: int, first: int, held: FloatArray, known: BoolArray) -> None:
-        """Overwrites a column from bin `first` to the newest with arrays [n]; before it the column has no values."""
+    def replace(self, columns: IntArray, held: FloatArray, known: BoolArray) -> None:
+        """Overwrites some columns in all rows that are kept, with arrays [rows, columns]."""
         for start in range(self.first, self.stop, _AT_ONCE):
             stop = min(start + _AT_ONCE, self.stop)
-            rows = self._read(start, stop).copy()
-            rows["held"][:, column], rows["known"][:, column] = np.nan, False
-            since = max(first, start)
-            if since < stop:
-                rows["held"][since - start :, column] = held[since - first : stop - first]
-                rows["known"][since - start :, column] = known[since - first : stop - first]
+            rows, part = self._read(start, stop).copy(), slice(start - self.first, stop - self.first)
+            rows["held"][:, columns], rows["known"][:, columns] = held[part], known[part]
             self._write(start, rows)
 
     def _read(self, first: int, stop: int) -> np.ndarray:

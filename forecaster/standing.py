@@ -27,7 +27,7 @@ Read = Callable[[int, int], tuple[FloatArray, BoolArray]]
 """Held values and whether they were measured, of bins first..stop-1 of all workloads: [stop - first, W] each."""
 
 _NEVER = np.iinfo(np.int64).max // 2
-_HOURS_AT_ONCE = 6
+_HOURS_AT_ONCE = 3
 _AT_RULE_STEPS = np.array(RULE_STEPS) - 1
 
 

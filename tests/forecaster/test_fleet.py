@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forecaster.errors import BadHistory, NoForecast
-from forecaster.fleet import Fleet
+from forecaster.fleet import Fleet, Newcomer
 from forecaster.forecast import HORIZON, LEVELS, Window
 from forecaster.rows import Rows, Shape
 from forecaster.series import EPOCH, FloatArray, Series
@@ -28,6 +28,8 @@ seeds = st.integers(0, 2**32 - 1)
 
 class Echo:
     """Says the last value plus a bit of the scale, and the share of the steps that the window has."""
+
+    name = "echo"
 
     def run(self, inputs: Inputs, masks: Float32Array) -> tuple[FloatArray, FloatArray]:
         levels = np.array(LEVELS)
@@ -48,7 +50,7 @@ def matrix(loads: Sequence[Series]) -> FloatArray:
 def a_file(folder: Path, loads: Sequence[Series], bins: int) -> Rows:
     """Rows that hold the first `bins` of the loads."""
     first = (loads[0].start - EPOCH) // loads[0].step
-    rows = Rows.create(folder / "rows", Shape(loads[0].step, len(loads)), first)
+    rows = Rows.create(folder / "rows", Shape(loads[0].step, len(loads)), first, first)
     values = matrix(loads)[:bins]
     known = ~np.isnan(values)
     last = np.maximum.accumulate(np.where(known, np.arange(bins)[:, None], -1), axis=0)
@@ -80,7 +82,7 @@ def assert_as_windows(fleet: Fleet, loads: Sequence[Series], bins: int) -> None:
     st.integers(1, 320),
     st.sampled_from([1, 40, 10_000]),
 )
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_after_its_work_a_fleet_tells_what_windows_would(
     tmp_path_factory: pytest.TempPathFactory, who: list[tuple[int, int]], before: int, live: int, works: int
 ) -> None:
@@ -130,8 +132,8 @@ def test_a_workload_may_join_late_and_leave(tmp_path: Path) -> None:
     fleet = Fleet(rows, Echo())
     settle(fleet)
     other = a_load(7, days=10)
-    fleet.leave(0)
-    fleet.join(1, other.part(3 * DAY, bins))
+    fleet.leave([0])
+    fleet.join({1: Newcomer(other.part(3 * DAY, bins))})
     late = [other, replace(other, values=np.where(np.arange(len(other)) < 3 * DAY, NAN, other.values)), loads[2]]
     for k in range(bins, 10 * DAY):
         fleet.append(other.time(k), matrix([replace(other, values=np.full(len(other), NAN)), *late[1:]])[k])
@@ -145,6 +147,17 @@ def test_a_workload_may_join_late_and_leave(tmp_path: Path) -> None:
                 getattr(made, part.name)[row], getattr(alone, part.name)[0], rtol=1e-5, atol=1e-5
             )
     rows.close()
+
+
+def test_a_new_fleet_is_filled_with_the_histories_that_there_are(tmp_path: Path) -> None:
+    loads = of_one_clock([a_load(seed, days=11) for seed in range(4)], [0, 500, 2000, 0])
+    first, bins = (loads[0].start - EPOCH) // STEP, 10 * DAY + 100
+    fleet = Fleet(Rows.create(tmp_path / "rows", Shape(STEP, 4), first, first + bins), Echo())
+    starts = (0, 300, 2000, 0)
+    some = {k: Newcomer(loads[k].part(starts[k], 11 * DAY if k == 0 else bins)) for k in (3, 1, 0, 2)}
+    fleet.join(some)
+    settle(fleet)
+    assert_as_windows(fleet, loads, bins)
 
 
 def test_a_restart_changes_nothing(tmp_path: Path) -> None:
@@ -163,13 +176,18 @@ def test_a_forecast_is_the_networks_for_every_workload_and_its_own_window(tmp_pa
     loads = of_one_clock([a_load(seed, days=2, gaps=0) for seed in range(3)], [0, 10_000, 100])
     rows = a_file(tmp_path, loads, 2 * DAY)
     fleet = Fleet(rows, Echo())
-    fleet.join(2, loads[2], Window(1, 5))
+    fleet.join({2: Newcomer(loads[2], Window(1, 5))})
     made = fleet.forecast()
     assert made.origin == loads[0].time(2 * DAY - 1)
     assert made.quantiles.shape == (3, HORIZON, len(LEVELS))
     assert np.isnan(made.quantiles[1]).all()
     assert np.isnan(made.peak[1]).all()
     np.testing.assert_allclose(made.peak[[0, 2], -1], [LEVELS[-1], LEVELS[-1] / 3], rtol=1e-6)
+    written = made.of(2, "load")
+    assert (written.signal, written.model, written.step, written.window) == ("load", "echo", STEP, Window(1, 5))
+    assert written.peak_at(LEVELS[-1]) == made.peak[2, -1]
+    with pytest.raises(NoForecast, match="late: nothing measured up to 2026-01-06 23:55"):
+        made.of(1, "late")
     inputs = fleet.inputs(np.array([2]))
     np.testing.assert_allclose(made.quantiles[2, 0], inputs.last + inputs.scale * np.array(LEVELS))
     rows.close()
@@ -207,10 +225,10 @@ def test_a_bin_that_does_not_fit_is_refused(tmp_path: Path, late: int, values: l
 def test_a_history_of_another_step_cannot_join(tmp_path: Path) -> None:
     rows = a_file(tmp_path, [a_load(0, days=1)], 10)
     with pytest.raises(BadHistory, match="load: a step of 0:01:00; this fleet's is 0:05:00"):
-        Fleet(rows, Echo()).join(0, a_load(0, days=1, step=MINUTE))
+        Fleet(rows, Echo()).join({0: Newcomer(a_load(0, days=1, step=MINUTE))})
     rows.close()
 
 
 def test_a_fleet_without_a_bin_has_no_forecast(tmp_path: Path) -> None:
     with pytest.raises(NoForecast, match="a fleet without a bin"):
-        Fleet(Rows.create(tmp_path / "rows", Shape(STEP, 1), 0), Echo()).forecast()
+        Fleet(Rows.create(tmp_path / "rows", Shape(STEP, 1), 0, 0), Echo()).forecast()

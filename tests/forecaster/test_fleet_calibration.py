@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forecaster.calibrated import Calibrated
-from forecaster.fleet import Fleet
+from forecaster.fleet import Fleet, Newcomer
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts, Window
 from forecaster.predict import window_mask
 from forecaster.rows import Rows, Shape
@@ -47,10 +47,9 @@ class TooLow:
 
 def a_fleet(folder: Path, loads: Sequence[Series]) -> Fleet:
     """A fleet as of the loads' first bin, before anything was measured."""
-    rows = Rows.create(folder / "rows", Shape(STEP, len(loads)), (loads[0].start - EPOCH) // STEP)
-    fleet = Fleet(rows, TooLow())
-    for column, window in enumerate(WINDOWS):
-        fleet.join(column, loads[0].part(0, 0), window)
+    first = (loads[0].start - EPOCH) // STEP
+    fleet = Fleet(Rows.create(folder / "rows", Shape(STEP, len(loads)), first, first), TooLow())
+    fleet.join({column: Newcomer(loads[0].part(0, 0), window) for column, window in enumerate(WINDOWS)})
     return fleet
 
 
@@ -82,7 +81,7 @@ def test_another_workload_in_the_column_begins_anew(tmp_path: Path) -> None:
     for k in range(300):
         fleet.append(loads[0].time(k), np.array([load.values[k] for load in loads]))
     before = fleet.forecast()
-    fleet.join(0, loads[0].part(0, 300), WINDOWS[0])
+    fleet.join({0: Newcomer(loads[0].part(0, 300), WINDOWS[0])})
     after = fleet.forecast()
     bare = TooLow().forecast([Ask(loads[0].part(0, 300), np.array([299]))])[0]
     np.testing.assert_allclose(after.quantiles[0], bare.quantiles[0], rtol=1e-6)

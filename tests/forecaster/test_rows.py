@@ -24,7 +24,7 @@ def values(count: int, seed: int = 0) -> FloatArray:
 
 
 def filled(path: Path, count: int) -> tuple[Rows, FloatArray]:
-    rows, made = Rows.create(path, SHAPE, FIRST), values(count)
+    rows, made = Rows.create(path, SHAPE, FIRST, FIRST), values(count)
     rows.append(made[: count // 2], made[: count // 2] > 0)
     rows.append(made[count // 2 :], made[count // 2 :] > 0)
     return rows, made
@@ -62,23 +62,29 @@ def test_a_file_is_found_again_as_it_was_left(tmp_path: Path) -> None:
 
 
 def test_a_large_counter_keeps_its_small_moves(tmp_path: Path) -> None:
-    rows = Rows.create(tmp_path / "rows", SHAPE, FIRST)
+    rows = Rows.create(tmp_path / "rows", SHAPE, FIRST, FIRST)
     made = 1e9 + 0.125 * np.arange(30.0).reshape(10, 3)
     rows.append(made, np.ones((10, 3), dtype=bool))
     np.testing.assert_array_equal(np.diff(rows.read(FIRST, FIRST + 10)[0], axis=0), 0.375)
     rows.close()
 
 
-@pytest.mark.parametrize("since", [-50, 0, 11, 300])
-def test_one_column_is_replaced_and_no_other(tmp_path: Path, since: int) -> None:
+def test_some_columns_are_replaced_and_no_other(tmp_path: Path) -> None:
     rows, made = filled(tmp_path / "rows", KEPT + 300)
-    count = rows.stop - rows.first - since
-    rows.replace(1, rows.first + since, np.arange(float(count)), np.ones(count, dtype=bool))
+    others = values(KEPT, seed=1)[:, :2]
+    rows.replace(np.array([2, 0]), others, others > 0)
     held, known = rows.read(rows.first, rows.stop)
-    np.testing.assert_array_equal(held[:, [0, 2]], made[300:, [0, 2]])
-    place = np.arange(KEPT) - since
-    np.testing.assert_array_equal(held[:, 1], np.where(place >= 0, place, np.nan))
-    np.testing.assert_array_equal(known[:, 1], place >= 0)
+    np.testing.assert_array_equal(held, np.stack([others[:, 1], made[300:, 1], others[:, 0]], axis=1))
+    np.testing.assert_array_equal(known, held > 0)
+    rows.close()
+
+
+def test_a_new_file_may_have_rows_of_nobody(tmp_path: Path) -> None:
+    rows = Rows.create(tmp_path / "rows", SHAPE, FIRST, FIRST + 3000)
+    assert (rows.first, rows.stop) == (FIRST, FIRST + 3000)
+    held, known = rows.read(FIRST, FIRST + 3000)
+    assert np.isnan(held).all()
+    assert not known.any()
     rows.close()
 
 

@@ -167,7 +167,7 @@ def slow_work(served: list[Served], sample: int) -> dict[str, float]:
 def join(served: Served, count: int) -> float:
     """Seconds in which so many workloads join with four weeks of history each."""
     first = served.rows.stop - DAYS * BINS
-    history = np.concatenate([served.loads.values(first + day * BINS, BINS)[:, :count] for day in range(DAYS)])
+    history = np.concatenate([served.loads.values(first + day * BINS, BINS)[:, :count].copy() for day in range(DAYS)])
     newcomers = {k: Newcomer(Series(EPOCH + first * STEP, STEP, history[:, k])) for k in range(count)}
     return seconds(lambda: served.fleet.join(newcomers))
 

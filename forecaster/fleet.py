@@ -102,13 +102,15 @@ class Fleet:
         """Adds the bin that began at `at`, one value [W] of each workload, NaN where it is missing.
 
         At every STRIDE-th bin the network is run, because the calibration learns from what it says there.
-        Raises BadHistory where it is not the bin after the last, or a value is infinite.
+        Raises BadHistory where it is not the bin after the last, or a value is infinite; then nothing was added.
         """
         rows = self._rows
         if at != (due := EPOCH + rows.stop * rows.shape.step):
             raise BadHistory(f"a bin at {at}; the next one begins at {due}: append one of NaN for each that was missed")
-        if values.shape != self._held.shape or np.isinf(values).any():
-            raise BadHistory(f"values of shape {values.shape}; expected {self._held.shape}, each finite or NaN")
+        if values.shape != self._held.shape:
+            raise BadHistory(f"values of shape {values.shape}; this fleet has columns for {self._held.shape}")
+        if len(infinite := np.flatnonzero(np.isinf(values))):
+            raise BadHistory(f"infinite values in columns {infinite.tolist()}; give NaN where a value is missing")
         known = ~np.isnan(values)
         self._held = np.where(known, values, self._held)
         rows.append(self._held[None], known[None])
@@ -134,10 +136,14 @@ class Fleet:
         rows.replace(columns, levels, known)
         self._held[columns] = levels[-1] if len(levels) else np.nan
         self._standing.begin(columns, rows.first, rows.read)
-        for column, newcomer in newcomers.items():
-            self._windows[column] = newcomer.window
-            self._masks[column] = window_mask(newcomer.window)
-            self._calibration.forget(column, newcomer.window, rows.stop)
+        self.ask({column: newcomer.window for column, newcomer in newcomers.items()})
+
+    def ask(self, windows: Mapping[int, Window]) -> None:
+        """Asks for the peaks of other windows from now on; the calibration of these workloads begins anew."""
+        for column, window in windows.items():
+            self._windows[column] = window
+            self._masks[column] = window_mask(window)
+            self._calibration.forget(column, window, self._rows.stop)
         self._made = None
 
     def _up_to_now(self, series: Series) -> tuple[FloatArray, BoolArray]:

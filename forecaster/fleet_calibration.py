@@ -55,8 +55,7 @@ class FleetCalibration:
         origins = at - STRIDE * self._due
         truths = np.where(origins >= np.maximum(self._since, first + CONTEXT)[:, None], self._truths(values), np.nan)
         for run, start in zip(self._runs, self._starts, strict=True):
-            if at >= start:
-                run.step(columns, moves, np.where(origins >= start, truths, np.nan))
+            run.step(columns, moves, np.where(origins >= start, truths, np.nan))
 
     def correct(self, columns: FloatArray, moves: FloatArray) -> FloatArray:
         """[W, HORIZON + 1, levels], the network's columns of the newest bin as they are served."""

@@ -186,6 +186,8 @@ def test_a_forecast_is_the_networks_for_every_workload_and_its_own_window(tmp_pa
     written = made.of(2, "load")
     assert (written.signal, written.model, written.step, written.window) == ("load", "echo", STEP, Window(1, 5))
     assert written.peak_at(LEVELS[-1]) == made.peak[2, -1]
+    fleet.ask({2: Window(1, 9)})
+    np.testing.assert_allclose(fleet.forecast().peak[2], 3 * made.peak[0] / 5)
     with pytest.raises(NoForecast, match="late: nothing measured up to 2026-01-06 23:55"):
         made.of(1, "late")
     inputs = fleet.inputs(np.array([2]))
@@ -209,8 +211,8 @@ def test_small_moves_of_a_large_counter_are_seen(tmp_path: Path) -> None:
     ("late", "values", "message"),
     [
         pytest.param(1, [1.0, 2.0], "the next one begins at 2026-01-06 00:00:00.*append one of NaN", id="a bin missed"),
-        pytest.param(0, [1.0], r"values of shape \(1,\); expected \(2,\)", id="too few"),
-        pytest.param(0, [1.0, float("inf")], "each finite or NaN", id="infinite"),
+        pytest.param(0, [1.0], r"shape \(1,\); this fleet has columns for \(2,\)", id="too few"),
+        pytest.param(0, [1.0, float("inf")], r"infinite values in columns \[1\]; give NaN", id="infinite"),
     ],
 )
 def test_a_bin_that_does_not_fit_is_refused(tmp_path: Path, late: int, values: list[float], message: str) -> None:

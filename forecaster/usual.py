@@ -72,7 +72,7 @@ def usual_across(raw: Callable[[int, int], FloatArray], day: int, hour: int) -> 
     made, enough = [], []
     for days in SPANS_DAYS:
         bins = -1 - drawn_bins(days * day, hour)
-        quantiles, flags = zip(*(quantiles_of(moves) for moves in _drawn_moves(raw, bins, day)), strict=True)
+        quantiles, flags = zip(*(quantiles_of_rows(moves) for moves in _drawn_moves(raw, bins, day)), strict=True)
         made.append(np.stack(quantiles, axis=1))
         enough.append(flags[-1])
     return np.stack(made, axis=1), np.stack(enough, axis=1)

@@ -79,7 +79,7 @@ def test_what_is_not_due_yet_is_not_learned_from(given_: tuple[FloatArray, Float
     np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("real", [0.7, 1.0, 1.6])
+@pytest.mark.parametrize("real", [0.8, 1.0, 1.6])
 def test_coverage_becomes_what_was_promised(real: float) -> None:
     """Forecasts of a normal load whose spread is too wide, right, or too narrow."""
     rng = np.random.default_rng(3)

@@ -147,7 +147,7 @@ def test_a_bad_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str
     path.write_text(path.read_text().replace("2.0", "-2.0"))
     assert "line 3: value -2 is negative" in refused(capsys, str(path))
     coarse = write_history(tmp_path / "hours.csv", a_series([1.0] * 50, 60 * MINUTE, MONDAY))
-    assert "the network takes 0:01:00 to 0:05:00" in refused(capsys, str(coarse))
+    assert "the network takes 0:00:15 to 0:05:00" in refused(capsys, str(coarse))
 
 
 def test_a_query_is_forecast_like_a_file_of_the_same_values(

@@ -46,6 +46,7 @@ class Calibrated:
             learned = self._made.with_new(lesson.keys, new, fresh)
             asked = columns[np.searchsorted(made.origins, ask.origins)]
             answers.append(_forecasts(ask, made, lesson.correct(asked, learned)))
+        self._made.trim()
         return answers
 
 

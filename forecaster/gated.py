@@ -44,7 +44,10 @@ class Gated:
             for ask, lesson in zip(asks, lessons, strict=True)
         ]
         made = self._inner.forecast(wanted)
-        return [self._one(*parts) for parts in zip(asks, lessons, made, strict=True)]
+        answers = [self._one(*parts) for parts in zip(asks, lessons, made, strict=True)]
+        self._became.trim()
+        self._said.trim()
+        return answers
 
     def _one(self, ask: Ask, lesson: _Lessons, inner: Forecasts) -> Forecasts:
         fresh = _said(ask.series, lesson.open[lesson.unsaid], inner)

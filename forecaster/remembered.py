@@ -15,7 +15,7 @@ from forecaster.series import FloatArray, IntArray, Series
 
 
 class Remembered:
-    """Arrays of one shape by key, the latest used last; bounded."""
+    """Arrays of one shape by key, the latest used last; no more than `most` of them after each `trim`."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -26,17 +26,24 @@ class Remembered:
         return np.flatnonzero([key not in self._rows for key in keys])
 
     def with_new(self, keys: Sequence[Hashable], new: IntArray, made: FloatArray) -> FloatArray:
-        """[keys, ...]: those at `new` as `made` [new, ...], the others from memory."""
+        """[keys, ...]: those at `new` as `made` [new, ...], the others from memory.
+
+        Nothing may be trimmed since `new` was found missing.
+        """
         if not len(keys):
             return made[:0]
-        fresh = dict(zip(new.tolist(), made, strict=True))
+        # Copies: a row that is a view would keep all of `made` alive.
+        fresh = {k: row.copy() for k, row in zip(new.tolist(), made, strict=True)}
         rows = [fresh[k] if k in fresh else self._rows[key] for k, key in enumerate(keys)]
         for key, row in zip(keys, rows, strict=True):
             self._rows[key] = row
             self._rows.move_to_end(key)
+        return np.stack(rows)
+
+    def trim(self) -> None:
+        """Forgets the longest unused; to be called when all that was found missing together has been made."""
         while len(self._rows) > self._most:
             self._rows.popitem(last=False)
-        return np.stack(rows)
 
 
 def keys_of(series: Series, origins: IntArray) -> list[tuple[str, int, int]]:

@@ -89,6 +89,14 @@ def test_forgetting_changes_no_answer(remember: int) -> None:
         assert_same(at(small, series, origin), at(Calibrated(RULE), series, origin))
 
 
+def test_more_workloads_than_it_remembers_are_answered_tick_after_tick() -> None:
+    small = Calibrated(RULE, 300)
+    for origin in (1300, 1305, 1312):
+        asks = [Ask(replace(a_load(seed, days=5), name=f"load-{seed}"), np.array([origin])) for seed in range(3)]
+        for ask, made in zip(asks, small.forecast(asks), strict=True):
+            assert_same(made, Calibrated(RULE).forecast([ask])[0])
+
+
 def test_a_tick_asks_the_inner_forecaster_for_what_is_new_only() -> None:
     series, inner = a_load(1, days=5), Counted()
     forecaster = Calibrated(inner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -27,13 +28,33 @@ def test_the_longest_unused_is_forgotten_first() -> None:
     memory = Remembered(2)
     memory.with_new(["a", "b"], np.array([0, 1]), rows(1, 2))
     memory.with_new(["a", "c"], np.array([1]), rows(3))
+    memory.trim()
     assert memory.missing(["a", "b", "c"]).tolist() == [1]
+
+
+def test_what_was_there_stays_until_all_that_was_looked_up_together_is_made() -> None:
+    memory = Remembered(2)
+    memory.with_new(["a", "b"], np.array([0, 1]), rows(1, 2))
+    assert (memory.missing(["c", "d"]).tolist(), memory.missing(["a", "b"]).tolist()) == ([0, 1], [])
+    memory.with_new(["c", "d"], np.array([0, 1]), rows(3, 4))
+    assert memory.with_new(["a", "b"], np.zeros(0, dtype=np.int64), rows()).tolist() == [[1], [2]]
+
+
+def test_a_row_does_not_keep_alive_what_it_was_made_with() -> None:
+    memory, made = Remembered(1), np.zeros((100, 3))
+    whole = weakref.ref(made)
+    memory.with_new(list(range(100)), np.arange(100), made)
+    memory.trim()
+    del made
+    assert whole() is None
 
 
 @pytest.mark.parametrize("most", [0, 1])
 def test_more_than_it_can_hold_is_still_answered(most: int) -> None:
     memory = Remembered(most)
     assert memory.with_new(["a", "b"], np.array([0, 1]), rows(1, 2)).tolist() == [[1], [2]]
+    memory.trim()
+    assert len(memory.missing(["a", "b"])) == 2 - most
 
 
 def test_no_keys_give_no_rows_of_the_same_shape() -> None:

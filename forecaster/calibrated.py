@@ -55,7 +55,7 @@ class _Lessons:
     """Which origins the asked ones are corrected by, run by run, and what came of those.
 
     One run for each day that is asked about: from two midnights before it to its last asked origin. Its origins lie on
-    the clock's own grid, so that it does not matter where the history starts or when one asks.
+    a grid that starts at that midnight, so that it does not matter where the history starts or when one asks.
     """
 
     origins: IntArray
@@ -109,9 +109,11 @@ class _Lessons:
 
 
 def _grid(past: Past, midnight: int, last: int) -> IntArray:
-    """Every STRIDE-th bin of the clock from MEMORY_DAYS before `midnight` to `last`, once there is a context."""
-    first = max(midnight - MEMORY_DAYS * past.day, past.first + CONTEXT)
-    first += -(first + 1 + past.phase) % STRIDE
+    """Every STRIDE-th bin from the midnight MEMORY_DAYS before `midnight` to `last`, once there is a context."""
+    start = midnight - MEMORY_DAYS * past.day
+    first = max(start, past.first + CONTEXT)
+    # Counted from the run's own midnight: at five minutes STRIDE does not divide a day.
+    first += -(first + 1 - start) % STRIDE
     return np.arange(first, last + 1, STRIDE)
 
 

@@ -150,6 +150,17 @@ def test_whole_days_later_is_the_same(series: Series, days: int, data: st.DataOb
     assert_same(at(Calibrated(RULE), series, origin), at(Calibrated(RULE), later, origin))
 
 
+@pytest.mark.parametrize("later", [288, 3 * 288 + 31])
+def test_a_history_that_starts_earlier_gives_the_same(later: int) -> None:
+    """A day of five-minute bins is no whole number of strides."""
+    series = a_load(5, days=16, gaps=0)
+    late, rule = series.part(later, len(series)), BASELINES["last-value"]
+    for back in (30, 130):
+        a, b = (at(Calibrated(rule), s, len(s) - back) for s in (series, late))
+        np.testing.assert_allclose(a.quantiles, b.quantiles, rtol=1e-9)
+        np.testing.assert_allclose(a.peak, b.peak, rtol=1e-9)
+
+
 def test_a_young_history_is_served_as_it_comes() -> None:
     series = a_load(6, days=1, gaps=0)
     made, bare = at(Calibrated(RULE), series, 100), RULE.forecast([Ask(series, np.array([100]))])[0]

@@ -19,19 +19,29 @@ _YEAR_MINUTES = 364 * 1440
 _START = datetime(2024, 1, 1, tzinfo=UTC)
 _MOST_DAYS = 30
 _LEAST_DAYS = 2
+_LEAST_MEASURED = 0.25
 
 
 def mixtures(seen: Sequence[Series], seed: int, count: int) -> list[Series]:
-    """`count` series of up to a month from the one-minute ones among `seen`; none where those are too short."""
+    """`count` series of up to a month from the one-minute ones among `seen`; none where those are too short.
+
+    Fewer where the gaps of two parts leave too little of a mixture.
+    """
     parts = [s.values / np.nanmean(np.abs(s.values)) for s in seen if _usable(s)]
     if not parts:
         return []
-    return [_mixture(parts, np.random.default_rng((seed, k)), f"mixture-{k}") for k in range(count)]
+    made = (_mixture(parts, np.random.default_rng((seed, k)), f"mixture-{k}") for k in range(count))
+    return [mixture for mixture in made if _is_measured(mixture)]
 
 
 def _usable(series: Series) -> bool:
     known = series.values[series.known]
     return series.step == _MINUTE and len(known) >= _LEAST_DAYS * 1440 and bool(np.any(known))
+
+
+def _is_measured(mixture: Series) -> bool:
+    """Whether its parts were measured together often enough to learn from; two days' worth of bins are hours then."""
+    return float(mixture.known.mean()) >= _LEAST_MEASURED and bool(np.nansum(mixture.values) > 0)
 
 
 def _mixture(parts: Sequence[FloatArray], rng: np.random.Generator, name: str) -> Series:

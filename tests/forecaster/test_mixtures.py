@@ -43,6 +43,14 @@ def test_a_gap_of_either_part_stays_a_gap() -> None:
         assert (~made.known).any()
 
 
+def test_parts_that_were_never_measured_together_are_not_added() -> None:
+    halves = np.full((2, 8 * 1440), np.nan)
+    halves[0, : 3 * 1440], halves[1, 5 * 1440 :] = 5.0, 7.0
+    made = mixtures([a_series(half) for half in halves], 0, 40)
+    assert 0 < len(made) < 40
+    assert all(one.known.sum() == 3 * 1440 for one in made)
+
+
 @pytest.mark.parametrize(
     "useless",
     [a_load(0, days=1, step=MINUTE), a_load(0, days=9, step=timedelta(minutes=5)), a_series(np.zeros(9000))],

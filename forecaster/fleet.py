@@ -84,7 +84,7 @@ class Fleet:
     """The workloads of one file of rows, each in its column, and the network that forecasts them."""
 
     def __init__(self, rows: Rows, network: Network) -> None:
-        """Goes on from the rows that are there. Raises NoForecast where the step does not divide an hour."""
+        """Goes on from the rows that are there. Raises NoForecast where it cannot be of such a step."""
         self._rows, self._network = rows, network
         self._spans = reads(rows.shape.step)
         columns = rows.shape.columns
@@ -93,6 +93,7 @@ class Fleet:
         self._windows = [_WHOLE] * columns
         self._calibration = FleetCalibration(self._windows, self._standing.day, rows.stop)
         self._made: FloatArray | None = None
+        self._to_learn = False
         self._held = np.full(columns, np.nan)
         if rows.stop > rows.first:
             self._standing.begin(np.arange(columns), rows.first, rows.read)
@@ -101,7 +102,8 @@ class Fleet:
     def append(self, at: datetime, values: FloatArray) -> None:
         """Adds the bin that began at `at`, one value [W] of each workload, NaN where it is missing.
 
-        At every STRIDE-th bin the network is run, because the calibration learns from what it says there.
+        At every STRIDE-th bin the calibration learns from what the network says there: when a forecast is asked for,
+        which leaves time for the work that is due at a full hour, or else when the next bin comes.
         Raises BadHistory where it is not the bin after the last, or a value is infinite; then nothing was added.
         """
         rows = self._rows
@@ -111,24 +113,28 @@ class Fleet:
             raise BadHistory(f"values of shape {values.shape}; this fleet has columns for {self._held.shape}")
         if len(infinite := np.flatnonzero(np.isinf(values))):
             raise BadHistory(f"infinite values in columns {infinite.tolist()}; give NaN where a value is missing")
+        if self._to_learn:
+            self._newest()
         known = ~np.isnan(values)
-        self._held = np.where(known, values, self._held)
-        rows.append(self._held[None], known[None])
-        self._made = None
-        newest, blocks = rows.stop - 1, self._look_back()
-        self._standing.add(newest, blocks)
+        held = np.where(known, values, self._held)
+        rows.append(held[None], known[None])
+        self._held, self._made = held, None
+        newest = rows.stop - 1
+        self._standing.add(newest, self._look_back())
         self._calibration.begin_bin(newest)
-        if self._calibration.learns_at(newest):
-            values = raw(blocks, 1 - HORIZON, 1)
-            moves = self._standing.usual_move()
-            self._calibration.learn(newest, self._columns(blocks), moves, values, self._standing.first)
+        self._to_learn = self._calibration.learns_at(newest)
 
     def join(self, newcomers: Mapping[int, Newcomer]) -> None:
         """Gives columns to workloads, with their histories up to the newest bin; who had them is forgotten.
 
-        Costs a pass over the file, however many join. Raises BadHistory where a series is of another step.
+        Costs a pass over the file, however many join. Raises BadHistory where a series is of another step or holds
+        infinite values, or there is no such column; then nobody has joined.
         """
+        if not newcomers:
+            return
         rows, columns = self._rows, np.array(list(newcomers), dtype=np.int64)
+        if len(wrong := columns[(columns < 0) | (columns >= len(self._held))]):
+            raise BadHistory(f"columns {wrong.tolist()}; this fleet has 0 to {len(self._held) - 1}")
         shape = (rows.stop - rows.first, len(columns))
         levels, known = np.full(shape, np.nan), np.zeros(shape, dtype=np.bool_)
         for k, newcomer in enumerate(newcomers.values()):
@@ -136,14 +142,19 @@ class Fleet:
         rows.replace(columns, levels, known)
         self._held[columns] = levels[-1] if len(levels) else np.nan
         self._standing.begin(columns, rows.first, rows.read)
-        self.ask({column: newcomer.window for column, newcomer in newcomers.items()})
+        for column, newcomer in newcomers.items():
+            self._begin(column, newcomer.window)
 
     def ask(self, windows: Mapping[int, Window]) -> None:
-        """Asks for the peaks of other windows from now on; the calibration of these workloads begins anew."""
+        """Asks for the peaks of other windows from now on; the calibration begins anew where a window has changed."""
         for column, window in windows.items():
-            self._windows[column] = window
-            self._masks[column] = window_mask(window)
-            self._calibration.forget(column, window, self._rows.stop)
+            if window != self._windows[column]:
+                self._begin(column, window)
+
+    def _begin(self, column: int, window: Window) -> None:
+        self._windows[column] = window
+        self._masks[column] = window_mask(window)
+        self._calibration.forget(column, window, self._rows.stop)
         self._made = None
 
     def _up_to_now(self, series: Series) -> tuple[FloatArray, BoolArray]:
@@ -151,6 +162,8 @@ class Fleet:
         rows = self._rows
         if series.step != rows.shape.step:
             raise BadHistory(f"{series.name}: a step of {series.step}; this fleet's is {rows.shape.step}")
+        if np.isinf(series.values).any():
+            raise BadHistory(f"{series.name}: infinite values; give NaN where a value is missing")
         index = np.arange(rows.first, rows.stop) - (series.start - EPOCH) // series.step
         values = np.append(series.values, np.nan)
         inside = np.clip(index, 0, len(series))
@@ -171,13 +184,24 @@ class Fleet:
         """From the newest bin. Raises NoForecast where there is none."""
         if self._rows.stop == self._rows.first:
             raise NoForecast("a fleet without a bin; append one first")
-        columns = self._columns(self._look_back()) if self._made is None else self._made
+        columns = self._newest()
         made = np.maximum(self._calibration.correct(columns, self._standing.usual_move()), 0.0)
         origin = EPOCH + (self._rows.stop - 1) * self._rows.shape.step
         step = self._rows.shape.step
         return FleetForecast(
             origin, step, self._network.name, made[:, :HORIZON], made[:, HORIZON], tuple(self._windows)
         )
+
+    def _newest(self) -> FloatArray:
+        """[W, HORIZON + 1, levels], the network's columns of the newest bin; the calibration has learned from them."""
+        if self._made is None:
+            blocks = self._look_back()
+            self._made = self._columns(blocks)
+            if self._to_learn:
+                values, moves = raw(blocks, 1 - HORIZON, 1), self._standing.usual_move()
+                self._calibration.learn(self._rows.stop - 1, self._made, moves, values, self._standing.first)
+                self._to_learn = False
+        return self._made
 
     def _columns(self, blocks: Sequence[Block]) -> FloatArray:
         """[W, HORIZON + 1, levels], the network's steps and peaks of the newest bin."""
@@ -186,7 +210,6 @@ class Fleet:
         for part in self._parts():
             inputs = inputs_of(behind.of(part), itself.of(part))
             made[part, :HORIZON], made[part, HORIZON] = self._network.run(inputs, self._masks[part])
-        self._made = made
         return made
 
     def work(self, most: int = 16) -> bool:
@@ -194,6 +217,7 @@ class Fleet:
         standing = self._standing
         if standing.usual_made != standing.hour_began and len(standing.measured):
             standing.learn_usual(self._rows.read)
+            self._made = None
             return True
         measured = standing.measured
         due = measured[standing.ridge_made[measured] != standing.day_began][:most]
@@ -202,6 +226,7 @@ class Fleet:
         levels, known = self._of(due, standing.ridge_reads)
         for k, column in enumerate(due.tolist()):
             standing.learn_ridge(column, levels[:, k], known[:, k])
+        self._made = None
         return True
 
     def _of(self, columns: IntArray, start: int) -> tuple[FloatArray, BoolArray]:

@@ -3,7 +3,8 @@
 `Calibrated` makes the forecasts of two days again to learn from them; a fleet has just made them. A stretch starts at
 zero two midnights back, so three runs are followed at once: the one that serves today, and those that will serve
 tomorrow and the day after. Where STRIDE divides a day into whole bins the answer is that of `Calibrated`, from two
-midnights after a fleet was opened or a workload joined on. Bins are numbered since the epoch. Pure: numpy only.
+midnights after a fleet was opened or a workload joined on, as long as no forecast that it learned from was made before
+the slow work that was due. Bins are numbered since the epoch. Pure: numpy only.
 """
 
 from __future__ import annotations

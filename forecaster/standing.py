@@ -21,7 +21,7 @@ from forecaster.ridge import SEEN_DAYS, Fit, design, fitted, moves_by
 from forecaster.series import DAY, EPOCH, BoolArray, FloatArray, IntArray, Series
 from forecaster.tally import OF_RIDGE, OF_VALUES, WEEK_HOURS, Tally, terms_of_ridge, terms_of_values
 from forecaster.usual import GAPS, SPANS_DAYS, usual_across
-from forecaster.windows import DAYS, RULE_STEPS, Itself
+from forecaster.windows import DAYS, MAX_STEP, MIN_STEP, RULE_STEPS, Itself
 
 Read = Callable[[int, int], tuple[FloatArray, BoolArray]]
 """Held values and whether they were measured, of bins first..stop-1 of all workloads: [stop - first, W] each."""
@@ -35,8 +35,11 @@ class Standing:
     """Of W workloads with bins of one step, as of the bin that was added last."""
 
     def __init__(self, columns: int, step: timedelta, next_bin: int) -> None:
-        if timedelta(hours=1) % step:
-            raise NoForecast(f"a fleet with a step of {step}: it must divide an hour; use for example 1 min or 5 min")
+        if not MIN_STEP <= step <= MAX_STEP or timedelta(hours=1) % step:
+            raise NoForecast(
+                f"a fleet with a step of {step}: it must divide an hour, and lie between {MIN_STEP} and {MAX_STEP}; "
+                "use for example 1 min or 5 min"
+            )
         self.step = step
         self.day = DAY // step
         self.hour = self.day // 24

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -228,6 +229,53 @@ def test_a_history_of_another_step_cannot_join(tmp_path: Path) -> None:
     rows = a_file(tmp_path, [a_load(0, days=1)], 10)
     with pytest.raises(BadHistory, match="load: a step of 0:01:00; this fleet's is 0:05:00"):
         Fleet(rows, Echo()).join({0: Newcomer(a_load(0, days=1, step=MINUTE))})
+    rows.close()
+
+
+def test_nobody_may_join_and_what_does_not_fit_is_refused(tmp_path: Path) -> None:
+    load = a_load(0, days=2)
+    rows = a_file(tmp_path, [load], DAY)
+    fleet = Fleet(rows, Echo())
+    before = fleet.forecast()
+    fleet.join({})
+    fleet.leave([])
+    for column in (-1, 1):
+        with pytest.raises(BadHistory, match=rf"columns \[{column}\]; this fleet has 0 to 0"):
+            fleet.join({column: Newcomer(load)})
+    infinite = replace(load, values=np.where(np.arange(len(load)) == 7, np.inf, load.values))
+    with pytest.raises(BadHistory, match="load: infinite values; give NaN where a value is missing"):
+        fleet.join({0: Newcomer(infinite)})
+    np.testing.assert_array_equal(fleet.forecast().quantiles, before.quantiles)
+    rows.close()
+
+
+def test_a_forecast_after_the_work_is_by_what_was_made(tmp_path: Path) -> None:
+    class Usual(Echo):
+        """Says how far the load usually moves, too."""
+
+        def run(self, inputs: Inputs, masks: Float32Array) -> tuple[FloatArray, FloatArray]:
+            quantiles, peak = super().run(inputs, masks)
+            return quantiles + inputs.scale[:, None, None] * inputs.usual[:, 0], peak
+
+    load = a_load(0, days=2)
+    rows = a_file(tmp_path, [load], 2 * DAY)
+    fleet = Fleet(rows, Usual())
+    before = fleet.forecast()
+    settle(fleet)
+    assert (fleet.forecast().quantiles != before.quantiles).any()
+    rows.close()
+
+
+def test_a_bin_that_could_not_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = a_load(0, days=2, gaps=0)
+    rows = a_file(tmp_path, [load], DAY)
+    fleet = Fleet(rows, Echo())
+    with monkeypatch.context() as full:
+        full.setattr(os, "pwrite", lambda *_: 0)
+        with pytest.raises(OSError, match="make room on the disk"):
+            fleet.append(load.time(DAY), np.array([1e6]))
+    fleet.append(load.time(DAY), np.array([NAN]))
+    assert rows.read(DAY + rows.first, DAY + rows.first + 1)[0].tolist() == [[load.values[DAY - 1]]]
     rows.close()
 
 

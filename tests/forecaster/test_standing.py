@@ -121,6 +121,7 @@ def test_who_was_not_measured_yet_is_not_among_the_measured() -> None:
     assert standing.first[1] == CLOCK
 
 
-def test_a_step_that_does_not_divide_an_hour_is_refused() -> None:
-    with pytest.raises(NoForecast, match="a step of 0:04:30: it must divide an hour"):
-        Standing(1, timedelta(seconds=270), 0)
+@pytest.mark.parametrize("seconds", [270, 10, 600])
+def test_a_step_that_the_network_does_not_take_or_that_does_not_divide_an_hour_is_refused(seconds: int) -> None:
+    with pytest.raises(NoForecast, match=f"a step of {timedelta(seconds=seconds)}: it must divide an hour, and lie"):
+        Standing(1, timedelta(seconds=seconds), 0)

@@ -75,9 +75,9 @@ def _refit_reach(refit: Mapping[str, Any]) -> list[str]:
         "",
         "## What it reaches",
         "",
-        f"On {refit['history']} from there to {refit['judged_until']}, which neither of the two has learned from, an "
-        f"origin every {config['every']} steps. Ratios to persistence with the spread of past increments; below 1 is "
-        "better.",
+        f"On {refit['history']} from there to {refit['judged_until']}, which neither this refit nor one before it has "
+        f"learned from, an origin every {config['every']} steps. Ratios to persistence with the spread of past "
+        "increments; below 1 is better.",
         "",
         *_HEADER,
         _score_row(f"{refit['used']['name']} ({refit['used']['seal'][:12]}), in use until then", used),

@@ -25,7 +25,7 @@ from forecaster.errors import BadCheckpoint
 from forecaster.series import Series
 
 EVERY = 120
-"""Steps: some ten seconds of two cores, for three megabytes written in a few milliseconds."""
+"""Steps: some ten seconds of two cores, for four megabytes written in a few milliseconds."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,7 +40,7 @@ def _usable(series: Series) -> bool:
 
 
 def _is_measured(mixture: Series) -> bool:
-    """Whether its parts were measured together often enough to learn from; two days' worth of bins are hours then."""
+    """Whether its parts were measured together often enough to learn from."""
     return float(mixture.known.mean()) >= _LEAST_MEASURED and bool(np.nansum(mixture.values) > 0)
 
 

@@ -1,8 +1,8 @@
 """A trained network goes on learning from one workload's own history, and is judged on that workload's latest days.
 
-Neither the refit nor what it is compared with has seen those days. Made-up series stay in what is learned from, so that
-what the network knows about other shapes of load, which this workload may take tomorrow, is not forgotten.
-Promotes nothing: `promotion` judges, `versions` keeps.
+The refit has not seen those days, nor has any refit that it is compared with. Made-up series stay in what is learned
+from, so that what the network knows about other shapes of load, which this workload may take tomorrow, is not
+forgotten. Promotes nothing: `promotion` judges, `versions` keeps.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from forecaster.forecast import HORIZON, Ask, Window
 from forecaster.golden import golden_record
 from forecaster.network import Network, NetworkConfig
 from forecaster.predict import load_calibrated, load_network
-from forecaster.promotion import Losses, Verdict, judge, losses
+from forecaster.promotion import LEAST_HOURS, Losses, Verdict, judge, losses
 from forecaster.series import EPOCH, IntArray, Series
 from forecaster.synthetic import training_set
 from forecaster.train import Source, SourceKind, TrainConfig, describe, fit
@@ -82,7 +82,7 @@ class Refitted:
 
     def write(self, place: Path, replaces: str) -> Artefact:
         """The artefact, in a folder of versions, where it takes the place of the version `replaces`."""
-        name = f"{place.parent.name}-{place.name}"
+        name = f"{place.absolute().parent.name}-{place.name}"
         described = card(name, self.about["parameters"], self.recorded).encode()
         return write_artefact(place, name, {**self.files, CARD: described}, {**self.about, REPLACES: replaces})
 
@@ -141,8 +141,11 @@ def learn(
 def compare(
     used: Artefact, refitted: Artefact, series: Series, cut: int, every: int
 ) -> tuple[Verdict, tuple[Score, Score]]:
-    """Which of two artefacts forecasts the part of the series from bin `cut` on better, as each would be served."""
-    origins = np.arange(cut, len(series) - HORIZON, every)
+    """Which of two artefacts forecasts the part of the series from bin `cut` on better, calibrated online.
+
+    Without the gate, which would put rules in the place of both and blur what they differ in.
+    """
+    origins = _compared(series, cut, every)
     share = (cut + 0.5) / len(series)  # of which half a bin more than `cut` is sure to be `cut` in whole ones
     yard = Yardstick.of(series, origins, share, Window())
     scores: list[Score] = []
@@ -185,12 +188,24 @@ def _cut(series: Series, config: RefitConfig) -> int:
             f"{series.name}: {learned:.1f} days before the latest {config.judge_days:g}, which are for the "
             f"comparison; a refit learns from {LEAST_DAYS:g} or more: use a longer history"
         )
-    if not series.known[cut + 1 :].any():
+    if (hours := _measured_hours(series, _compared(series, cut, config.every))) < LEAST_HOURS:
         raise BadHistory(
-            f"{series.name}: nothing measured in the latest {config.judge_days:g} days, which are for the comparison; "
-            "use a history that ends where it was measured last"
+            f"{series.name}: {hours} hours to compare on in the latest {config.judge_days:g} days; expected "
+            f"{LEAST_HOURS} or more that were measured: compare on more days, or use a history that ends earlier"
         )
     return cut
+
+
+def _compared(series: Series, cut: int, every: int) -> IntArray:
+    """The origins to compare at: those with a whole horizon after them."""
+    origins: IntArray = np.arange(cut, len(series) - HORIZON, every)
+    return origins
+
+
+def _measured_hours(series: Series, origins: IntArray) -> int:
+    """In how many hours there is an origin after which something was measured."""
+    known = np.concatenate([[0], np.cumsum(series.known)])
+    return len(np.unique(_hours(series, origins[known[origins + 1 + HORIZON] > known[origins + 1]])))
 
 
 def _check_unseen(artefact: Artefact, series: Series, cut: int) -> None:

@@ -98,10 +98,12 @@ def _refit(options: argparse.Namespace) -> int:
     check_versions(options.out)
     start, used = _models(options)
     series = read_history(options)
-    refitted = _refitted(start, used, series.part(0, round(options.share * len(series))), config)
+    refitted = _refitted(start, used, series.part(0, int(options.share * len(series))), config)
     if not is_versions(options.out):
         begin(options.out, used)
     promoted = refitted.verdict.promoted
+    if promoted and (newer := load_artefact(in_use(options.out))).seal != used.seal:
+        raise UsageError(f"{newer.path}: came into use while this refit was compared with {used.path}; refit again")
     model = promote(options.out, refitted.write) if promoted else load_artefact(in_use(options.out))
     said = f"{model.path} is used from now on" if promoted else f"kept the old one, {model.path}"
     if not options.json or str(options.json) != "-":

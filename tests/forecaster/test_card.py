@@ -69,7 +69,7 @@ def test_a_refit_says_what_it_went_on_from_and_how_it_compared() -> None:
         "Learned from the first 70% of 1 histories",
         "Refitted from base (0123456789ab), on chat from 2026-01-05T00:00:00+00:00 to 2026-01-31T00:00:00+00:00: "
         "layers light, 240 steps, seed 0.",
-        "On chat from there to 2026-02-02T00:00:00+00:00, which neither of the two has learned from",
+        "On chat from there to 2026-02-02T00:00:00+00:00, which neither this refit nor one before it has learned from",
         "| chat-0002 (fedcba987654), in use until then | 0.50 | 0.50 | 0.50 | 90.0 % |",
         "| this refit | 0.45 | 0.45 | 0.45 | 94.0 % |",
         "Its pinball loss is 0.900 of the other's, with a confidence of 97.5 % below 0.951, by 48 hours",

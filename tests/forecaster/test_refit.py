@@ -127,7 +127,10 @@ def test_of_two_models_the_better_one_is_seen(base: Artefact, tmp_path: Path) ->
         (a_load(5, days=4), "load: 2.0 days before the latest 2, which are for the comparison; .* 3 or more"),
         (a_load(5, days=1), "load: 0.0 days before"),
         (five_minutes([np.nan] * 4 * PER_DAY + [1.0] * 2 * PER_DAY), "load: 0.0 days before"),
-        (five_minutes([1.0] * 4 * PER_DAY + [np.nan] * 2 * PER_DAY), "load: nothing measured in the latest 2 days"),
+        (
+            five_minutes([1.0] * 4 * PER_DAY + [np.nan] * 2 * PER_DAY),
+            "load: 0 hours to compare on in the latest 2 days; expected 24",
+        ),
     ],
     ids=["short", "shorter than what is compared", "measured too late", "nothing to compare on"],
 )
@@ -136,6 +139,14 @@ def test_a_history_with_too_little_in_it_is_refused(base: Artefact, series: Seri
 
     with pytest.raises(BadHistory, match=found):
         refit(base, base, series, a_config())
+
+
+def test_a_day_of_five_minutes_is_too_little_and_is_refused_before_the_training(base: Artefact) -> None:
+    """The last hour has no whole horizon after it."""
+    from forecaster.refit import refit
+
+    with pytest.raises(BadHistory, match="load: 23 hours to compare on in the latest 1 days; expected 24 or more"):
+        refit(base, base, a_load(5, days=6, gaps=0), a_config(judge_days=1.0, every=5))
 
 
 def test_what_has_seen_the_days_is_not_compared_on_them(base: Artefact, refitted: Any, tmp_path: Path) -> None:

@@ -87,6 +87,30 @@ def test_what_was_judged_is_what_is_done(
         assert in_use(chat).name == "0001"
 
 
+@pytest.mark.train
+def test_what_came_into_use_meanwhile_is_not_replaced_unseen(
+    small_model: Artefact,
+    history: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from forecaster import refit
+    from forecaster.promotion import Verdict
+
+    chat = tmp_path / "chat"
+    begin(chat, small_model)
+
+    def another_refit_meanwhile(*_: object) -> Verdict:
+        promote(chat, lambda place, old: write_artefact(place, "chat-0002", {MODEL: b"a refit"}, {REPLACES: old}))
+        return Verdict(True, "said so", 0.9, 0.95, 0.9, 47)
+
+    monkeypatch.setattr(refit, "judge", another_refit_meanwhile)
+    found = refused(capsys, str(history), "--out", str(chat), *FEW)
+    assert "0002: came into use while this refit was compared with" in found
+    assert in_use(chat).name == "0002"
+
+
 def test_a_rollback_says_where_it_went(chat: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["refit", "--rollback", str(chat), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"model": str(chat / "0001"), "left": "0002"}

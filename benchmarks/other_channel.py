@@ -1,9 +1,10 @@
 """What one channel of a service could tell about the other: `make bench-other-channel TRACES=DIR`.
 
 Two simple uses of the other channel, each favoured more than a forecaster can be, for every service of which the list
-has both. Messages given connections: the true connections of the next 15 minutes, which no forecaster has, times the messages
-per connection of late, alone and averaged with the model's own forecast. Connections given messages: a linear fit of
-the model's errors to how unusual the messages were of late, tested on later days. Writes results/other_channel.json.
+has both. Messages given connections: the true connections of the next 15 minutes, which no forecaster has, times the
+messages per connection of late, alone and averaged with the model's own forecast. Connections given messages: a linear
+fit of the model's errors to how unusual the messages were of late, tested on later days. Writes
+results/other_channel.json.
 """
 
 from __future__ import annotations

@@ -43,6 +43,9 @@ def to_onnx(network: Network) -> bytes:
             verbose=False,
         )
     assert program is not None
+    for graph in program.model.graphs():  # where each node was traced: this machine's paths, other ones in every export
+        for noted in (graph, *graph, *(value for node in graph for value in node.outputs), *graph.inputs):
+            noted.metadata_props.clear()
     buffer = io.BytesIO()
     program.save(buffer)
     return buffer.getvalue()

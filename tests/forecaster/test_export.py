@@ -106,3 +106,11 @@ def test_the_shipped_weights_and_the_shipped_network_are_one() -> None:
     network = Network(NetworkConfig(**manifest["network"]))
     network.load_state_dict(load((BASE / WEIGHTS).read_bytes()))
     assert_parity(network, (BASE / MODEL).read_bytes())
+
+
+def test_an_export_says_nothing_of_the_machine_and_is_always_the_same(fresh: tuple[Any, bytes]) -> None:
+    from forecaster.export import to_onnx
+
+    network, content = fresh
+    assert b'File "' not in content
+    assert to_onnx(network) == content

@@ -45,3 +45,9 @@ def test_its_card_says_what_was_measured(folder: Path) -> None:
     recorded = json.loads((folder / METRICS).read_text("utf-8"))
     written = (folder / CARD).read_text("utf-8")
     assert written == card(folder.name, load_artefact(folder).manifest["parameters"], recorded)
+
+
+@every_model
+def test_it_says_nothing_of_the_machine_that_it_was_made_on(folder: Path) -> None:
+    for file in folder.iterdir():
+        assert b'File "' not in file.read_bytes(), file.name

@@ -64,6 +64,10 @@ class Network(nn.Module):
         self.peak = nn.Sequential(
             nn.Linear(config.narrow + HORIZON + levels, config.peak), nn.SiLU(), nn.Linear(config.peak, levels)
         )
+        if unknown := set(config.blind) - {*CHANNEL_PARTS, *FEATURE_PARTS, *CANDIDATE_PARTS, *SPREAD_PARTS}:
+            raise ValueError(
+                f"blind to {', '.join(sorted(unknown))}; expected parts of the input, as `windows` names them"
+            )
         for name, size, parts in (
             ("channels", CHANNELS, CHANNEL_PARTS),
             ("features", FEATURES, FEATURE_PARTS),

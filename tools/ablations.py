@@ -40,10 +40,22 @@ The error on a source's own traces, of the model that learned from their first 7
 
 
 def read(results: Path) -> dict[str, dict[str, Any]] | None:
-    """Every variant that was measured, by name; None where the full recipe was not."""
+    """Every variant that was measured, by name; None where the full recipe was not.
+
+    Raises ValueError where one had other steps, another seed or other traces than the full recipe.
+    """
     found = [json.loads(path.read_text("utf-8")) for path in sorted((results / "ablations").glob("*.json"))]
     variants: dict[str, dict[str, Any]] = {one["variant"]: one for one in found}
-    return variants if FULL in variants else None
+    if FULL not in variants:
+        return None
+    for name, variant in variants.items():
+        if _settings(variant) != _settings(variants[FULL]):
+            raise ValueError(f"ablations/{name}.json: steps, seed or traces are not those of {FULL}; measure it again")
+    return variants
+
+
+def _settings(variant: Mapping[str, Any]) -> tuple[object, ...]:
+    return variant["steps"], variant["seed"], sorted(variant["traces"])
 
 
 def page(variants: Mapping[str, Mapping[str, Any]]) -> str:

@@ -128,3 +128,8 @@ def test_a_blind_network_does_not_see_what_it_is_blind_to(part: str) -> None:
     usual[:, SPREAD_PARTS.get(part, slice(0))] += 1.0
     for a, b in zip(before, network(sequence, features, increments, usual, window), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_a_part_that_is_not_there_cannot_be_hidden() -> None:
+    with pytest.raises(ValueError, match="blind to moon; expected parts of the input"):
+        a_network(blind=("ridge", "moon"))

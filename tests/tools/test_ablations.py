@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tools.ablations import page, read
 
 
@@ -17,6 +19,7 @@ def a_variant(name: str, pinball: float, without: tuple[str, ...] = (), learned:
     return {
         "variant": name,
         "steps": 4000,
+        "seed": 0,
         "without": list(without),
         "traces": {
             "nasa_1m": {"learned": learned, "step_s": 60.0, **arms},
@@ -48,3 +51,11 @@ def test_there_is_no_page_before_the_full_recipe_was_measured(tmp_path: Path) ->
     for name, there in (("no-dropout", False), ("full", True)):
         (tmp_path / "ablations" / f"{name}.json").write_text(json.dumps(a_variant(name, 0.4)))
         assert (read(tmp_path) is not None) == there
+
+
+def test_variants_that_cannot_be_compared_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "ablations").mkdir()
+    for name, steps in (("full", 4000), ("no-dropout", 20)):
+        (tmp_path / "ablations" / f"{name}.json").write_text(json.dumps({**a_variant(name, 0.4), "steps": steps}))
+    with pytest.raises(ValueError, match=r"ablations/no-dropout\.json: steps, seed or traces"):
+        read(tmp_path)

@@ -14,7 +14,8 @@ from forecaster.golden import golden_record
 from forecaster.predict import OnnxForecaster
 
 MODELS = Path(__file__).parents[2] / "models"
-FOLDERS = sorted(path for path in MODELS.iterdir() if path.is_dir())
+FOLDERS = [MODELS / "base"]
+"""Those that ship: whoever trains or refits writes others beside them."""
 every_model = pytest.mark.parametrize("folder", FOLDERS, ids=[f.name for f in FOLDERS])
 
 

@@ -19,9 +19,10 @@ from benchmarks.traces import LIST, load, read_list
 from forecaster.artefact import load_artefact
 from forecaster.errors import ForecasterError
 from forecaster.evaluate import origins_from
-from forecaster.forecast import HORIZON, LEVELS, Ask, Forecaster
+from forecaster.forecast import LEVELS, Ask, Forecaster
 from forecaster.predict import load_calibrated
 from forecaster.series import FloatArray, IntArray, Series
+from forecaster.targets import targets
 from foresail.errors import UsageError
 from foresail.models import find_model
 from foresail.output import emit_json, err
@@ -30,16 +31,15 @@ RESULTS = Path(__file__).parent / "results" / "other_channel.json"
 SHARE, EVERY = 0.7, 7
 SPANS = (5, 15, 60)
 """Bins over which the messages per connection of late are taken."""
-_STEPS = np.arange(1, HORIZON + 1)
 _MEDIAN = LEVELS.index(0.5)
 
 
 def messages_given_connections(forecaster: Forecaster, connections: Series, messages: Series) -> dict[str, float]:
     """Mean absolute errors over that of the model alone; of the best span, chosen with hindsight."""
     origins = origins_from(messages, SHARE, EVERY)
-    truth = messages.values[origins[:, None] + _STEPS]
+    truth = targets(messages.values, origins)
     alone = forecaster.forecast([Ask(messages, origins)])[0].quantiles[..., _MEDIAN]
-    to_come = connections.values[origins[:, None] + _STEPS]
+    to_come = targets(connections.values, origins)
     foretold = [_per_connection(connections, messages, origins, span)[:, None] * to_come for span in SPANS]
     error = _error(truth, alone)
     return {

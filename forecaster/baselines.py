@@ -16,6 +16,7 @@ from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts, Window
 from forecaster.past import Past, running
 from forecaster.ridge import Fits, Ridge
 from forecaster.series import EPOCH, BoolArray, FloatArray, IntArray, Series, held
+from forecaster.targets import targets_and_peak
 from forecaster.usual import FEWEST, quantiles_of_rows
 
 PointRule = Callable[[Series, FloatArray, IntArray], FloatArray]
@@ -109,7 +110,7 @@ class RuleForecaster:
         drawn = _drawn(series, hours)
         every = np.unique(np.concatenate([origins, *drawn]))
         points = self._points(series, every, ask.window)
-        errors = np.ascontiguousarray((_truths(series, every, ask.window) - points).T, dtype=np.float32)
+        errors = np.ascontiguousarray((targets_and_peak(series.values, every, ask.window) - points).T, dtype=np.float32)
         spreads = [quantiles_of_rows(errors[:, np.searchsorted(every, past)])[0] for past in drawn]
         made = points[np.searchsorted(every, origins)][..., None] + _stacked(spreads)[hour_of]
         steps, peak = np.maximum(made[:, :HORIZON], 0.0), np.maximum(made[:, HORIZON], 0.0)
@@ -163,13 +164,6 @@ def _drawn(series: Series, hours: IntArray) -> list[IntArray]:
         whole[first:end][:: -max(1, (end - first) // _MOST_ERRORS)]
         for first, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
-
-
-def _truths(series: Series, origins: IntArray, window: Window) -> FloatArray:
-    """[origins, HORIZON + 1], what came at each step, and the peak of the window; NaN where not all was measured."""
-    padded = np.concatenate([series.values, np.full(HORIZON, np.nan)])
-    steps = padded[origins[:, None] + _STEPS]
-    return np.column_stack([steps, steps[:, window.first - 1 : window.last].max(axis=1)])
 
 
 def _stacked(spreads: Sequence[FloatArray]) -> FloatArray:

@@ -15,7 +15,8 @@ from forecaster.conformal import MEMORY_DAYS, STRIDE, stretched, track
 from forecaster.forecast import HORIZON, Ask, Forecaster, Forecasts, Window
 from forecaster.past import Past, mean_before, running
 from forecaster.remembered import Remembered, keys_of
-from forecaster.series import FloatArray, IntArray, Series
+from forecaster.series import FloatArray, IntArray
+from forecaster.targets import targets_and_peak
 from forecaster.windows import CONTEXT
 
 _STEPS = np.arange(1, HORIZON + 1)
@@ -90,7 +91,7 @@ class _Lessons:
         return _Lessons(
             origins=origins,
             runs=runs,
-            truths=_truths(ask.series, origins, ask.window),
+            truths=targets_and_peak(ask.series.values, origins, ask.window),
             moves=moves(origins),
             due=-(-np.append(_STEPS, ask.window.last) // STRIDE),
             place=place,
@@ -115,14 +116,6 @@ def _grid(past: Past, midnight: int, last: int) -> IntArray:
     # Counted from the run's own midnight: at five minutes STRIDE does not divide a day.
     first += -(first + 1 - start) % STRIDE
     return np.arange(first, last + 1, STRIDE)
-
-
-def _truths(series: Series, origins: IntArray, window: Window) -> FloatArray:
-    """[G, HORIZON + 1], what came after each origin, then the peak of the window; NaN where not all was measured."""
-    index = origins[:, None] + _STEPS
-    steps = np.where(index < len(series), series.values[np.minimum(index, len(series) - 1)], np.nan)
-    peak = steps[:, window.first - 1 : window.last].max(axis=1, initial=-np.inf)
-    return np.concatenate([steps, peak[:, None]], axis=1)
 
 
 def _usual_moves(past: Past) -> Callable[[IntArray], FloatArray]:

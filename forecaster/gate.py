@@ -33,6 +33,7 @@ from forecaster.evaluate.losses import pinball
 from forecaster.forecast import HORIZON, LEVELS
 from forecaster.past import Past, running
 from forecaster.series import DAY, FloatArray, IntArray, Series
+from forecaster.targets import targets
 from forecaster.usual import FEWEST
 from forecaster.verdict import Ruling, Verdict
 
@@ -71,8 +72,7 @@ def outcomes(series: Series, origins: IntArray, said: FloatArray) -> FloatArray:
     The pinball losses, each the mean over the levels; then 1 where the target lay at or below the network's 0.95
     quantile, else 0. NaN where a target was not measured, or lies after the series.
     """
-    padded = np.concatenate([series.values, np.full(HORIZON, np.nan)])
-    truth = padded[origins[:, None] + np.arange(1, HORIZON + 1)]
+    truth = targets(series.values, origins)
     losses = pinball(truth[:, None], said).mean(axis=3)
     covered = np.where(np.isnan(truth), np.nan, truth <= said[:, 0, :, _UPPER])
     return np.concatenate([losses.transpose(0, 2, 1), covered[..., None]], axis=2)

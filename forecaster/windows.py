@@ -27,6 +27,7 @@ from forecaster.past import Past, mean_before, running
 from forecaster.ridge import Fits, Ridge
 from forecaster.series import DAY, BoolArray, FloatArray, IntArray, Series
 from forecaster.success import Success
+from forecaster.targets import targets
 from forecaster.usual import GAPS, SPANS_DAYS, Usual, over_the_horizon
 
 Float32Array = NDArray[np.float32]
@@ -147,9 +148,7 @@ class Windows:
 
     def targets(self, origins: IntArray) -> FloatArray:
         """[B, HORIZON], what came after each origin in the series' own unit; NaN where it is missing or not over."""
-        index = origins[:, None] + np.arange(1, HORIZON + 1)
-        inside = index < len(self.series)
-        return np.where(inside, self.series.values[np.minimum(index, len(self.series) - 1)], np.nan)
+        return targets(self.series.values, origins)
 
     def _known_of_itself(self, origins: IntArray) -> Itself:
         past, top = self._past, self._past.last_hour(origins)

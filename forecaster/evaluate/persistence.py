@@ -13,6 +13,7 @@ import numpy as np
 
 from forecaster.forecast import HORIZON, LEVELS, Window
 from forecaster.series import FloatArray, IntArray
+from forecaster.targets import targets_and_peak
 
 PEAK = HORIZON
 """The peak's column; step h is column h - 1."""
@@ -26,17 +27,9 @@ def reach(window: Window) -> IntArray:
     return np.append(np.arange(1, HORIZON + 1), window.last)
 
 
-def targets(values: FloatArray, origins: IntArray, window: Window) -> FloatArray:
-    """[origins, columns], what came after each origin; NaN where a bin of it was not measured or lies outside."""
-    padded = np.concatenate([values, np.full(HORIZON, np.nan)])
-    steps = padded[origins[:, None] + np.arange(1, HORIZON + 1)]
-    peak = steps[:, window.first - 1 : window.last].max(axis=1)
-    return np.column_stack([steps, peak])
-
-
 def increments(values: FloatArray, window: Window) -> FloatArray:
     """[bins, columns], how far each target lies above the bin it is seen from; NaN where either is missing."""
-    return targets(values, np.arange(len(values)), window) - values[:, None]
+    return targets_and_peak(values, np.arange(len(values)), window) - values[:, None]
 
 
 def past_quantiles(moves: FloatArray, reaches: IntArray, start: int, levels: tuple[float, ...]) -> FloatArray:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecaster.errors import BadHistory
-from forecaster.evaluate.persistence import adaptive_quantiles, increments, past_quantiles, reach, targets
+from forecaster.evaluate.persistence import adaptive_quantiles, increments, past_quantiles, reach
 from forecaster.forecast import HORIZON, LEVELS, Window
 from forecaster.series import BoolArray, FloatArray, IntArray, Series, held
+from forecaster.targets import targets_and_peak
 
 DOWN, UP, STEEP = 0, 1, 2
 """Rows of `Yardstick.usual`."""
@@ -59,7 +60,7 @@ class Yardstick:
             origins=origins,
             window=window,
             last=last,
-            truth=targets(series.values, origins, window),
+            truth=targets_and_peak(series.values, origins, window),
             empirical=last[:, None, None] + fixed,
             adaptive=last[:, None, None] + tracked,
             usual=past_quantiles(moves, reaches, start, _USUAL).T,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster.evaluate.persistence import PEAK, adaptive_quantiles, increments, past_quantiles, reach, targets
+from forecaster.evaluate.persistence import PEAK, adaptive_quantiles, increments, past_quantiles, reach
 from forecaster.forecast import HORIZON, LEVELS, Window
 from forecaster.series import Series
 from tests.helpers.histories import a_load, a_series, loads, with_another_future
@@ -94,29 +94,6 @@ def test_past_quantiles_are_those_of_every_pair_before_the_start() -> None:
     seen = values[:200]
     for step in range(1, HORIZON + 1):
         np.testing.assert_allclose(made[step - 1], np.quantile(seen[step:] - seen[:-step], LEVELS))
-
-
-def test_the_peak_is_the_highest_bin_of_the_window() -> None:
-    values = np.arange(40.0)
-    values[7] = 100.0
-    made = targets(values, np.array([0, 4, 6]), Window(3, 5))
-    assert made[:, PEAK].tolist() == [5.0, 100.0, 11.0]
-    assert made[1, :HORIZON].tolist() == [5.0, 6.0, 100.0, *range(8, 20)]
-
-
-@pytest.mark.parametrize("missing", [2, 4, 5])
-def test_a_peak_counts_only_where_all_of_its_window_was_measured(missing: int) -> None:
-    values = np.arange(40.0)
-    values[missing] = NAN
-    made = targets(values, np.array([0]), Window(3, 5))[0]
-    assert np.isnan(made[PEAK]) == (missing in {4, 5})
-    assert np.flatnonzero(np.isnan(made[:HORIZON])).tolist() == [missing - 1]
-
-
-def test_what_lies_beyond_the_series_is_not_known() -> None:
-    made = targets(np.arange(20.0), np.array([18]), Window(1, 2))[0]
-    assert made[0] == 19.0
-    assert np.isnan(made[1:]).all()
 
 
 def test_the_peaks_increment_is_known_when_its_window_is_over() -> None:

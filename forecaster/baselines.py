@@ -13,7 +13,7 @@ import numpy as np
 
 from forecaster.errors import NoForecast
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts, Window
-from forecaster.past import Past, running
+from forecaster.past import Past, out_of_step, running
 from forecaster.ridge import Fits, Ridge
 from forecaster.series import EPOCH, BoolArray, FloatArray, IntArray, Series, held
 from forecaster.targets import targets_and_peak
@@ -159,9 +159,10 @@ def _drawn(series: Series, hours: IntArray) -> list[IntArray]:
     ends = np.searchsorted(whole, hours - HORIZON, side="right")
     starts = np.searchsorted(whole, hours - HORIZON - week)
     starts = np.where(ends - starts >= FEWEST, starts, 0)
+    hour = Past(series).hour
     # Counted back from the newest, so that a history that starts earlier gives the same.
     return [
-        whole[first:end][:: -max(1, (end - first) // _MOST_ERRORS)]
+        whole[first:end][:: -out_of_step((end - first) // _MOST_ERRORS, hour)]
         for first, end in zip(starts.tolist(), ends.tolist(), strict=True)
     ]
 

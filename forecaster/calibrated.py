@@ -27,7 +27,7 @@ class Calibrated:
     """`inner`, with upper quantiles and peaks that cover what they say."""
 
     def __init__(self, inner: Forecaster, remember: int = 20_000) -> None:
-        """`remember` so many forecasts of single origins, of a kilobyte each; 864 serve a signal for a day."""
+        """`remember` so many forecasts of single origins, of a kilobyte each; 618 serve a signal for a day."""
         self.name = inner.name
         self._inner = inner
         self._made = Remembered(remember)
@@ -56,7 +56,7 @@ class _Lessons:
     """Which origins the asked ones are corrected by, run by run, and what came of those.
 
     One run for each day that is asked about: from two midnights before it to its last asked origin. Its origins lie on
-    a grid that starts at that midnight, so that it does not matter where the history starts or when one asks.
+    the grid of the clock, so that it does not matter where the history starts or when one asks.
     """
 
     origins: IntArray
@@ -111,11 +111,8 @@ class _Lessons:
 
 def _grid(past: Past, midnight: int, last: int) -> IntArray:
     """Every STRIDE-th bin from the midnight MEMORY_DAYS before `midnight` to `last`, once there is a context."""
-    start = midnight - MEMORY_DAYS * past.day
-    first = max(start, past.first + CONTEXT)
-    # Counted from the run's own midnight: at five minutes STRIDE does not divide a day.
-    first += -(first + 1 - start) % STRIDE
-    return np.arange(first, last + 1, STRIDE)
+    first = max(midnight - MEMORY_DAYS * past.day, past.first + CONTEXT)
+    return past.every(STRIDE, first, last + 1)
 
 
 def _usual_moves(past: Past) -> Callable[[IntArray], FloatArray]:

@@ -18,8 +18,9 @@ import numpy as np
 from forecaster.forecast import LEVELS
 from forecaster.series import FloatArray, IntArray
 
-STRIDE = 5
-"""Bins between the origins that are learned from."""
+STRIDE = 7
+"""Bins between the origins that are learned from. They lie on a grid of the clock, whatever the history or the day, and
+7 shares no factor with an hour: every 5 or 15 minutes, they would see a periodic job always or never."""
 MEMORY_DAYS = 2
 RATE = 0.03
 LEAST, MOST = -0.4, 1.0

@@ -15,7 +15,7 @@ import numpy as np
 
 from forecaster.behind import Block, raw
 from forecaster.errors import BadHistory, NoForecast
-from forecaster.fleet_calibration import FleetCalibration
+from forecaster.fleet_calibration import READS, FleetCalibration
 from forecaster.forecast import HORIZON, LEVELS, Forecast, Window
 from forecaster.predict import window_mask
 from forecaster.rows import Rows
@@ -198,7 +198,7 @@ class Fleet:
             blocks = self._look_back()
             self._made = self._columns(blocks)
             if self._to_learn:
-                values, moves = raw(blocks, 1 - HORIZON, 1), self._standing.usual_move()
+                values, moves = raw(blocks, 1 - READS, 1), self._standing.usual_move()
                 self._calibration.learn(self._rows.stop - 1, self._made, moves, values, self._standing.first)
                 self._to_learn = False
         return self._made

@@ -2,9 +2,9 @@
 
 `Calibrated` makes the forecasts of two days again to learn from them; a fleet has just made them. A stretch starts at
 zero two midnights back, so three runs are followed at once: the one that serves today, and those that will serve
-tomorrow and the day after. Where STRIDE divides a day into whole bins the answer is that of `Calibrated`, from two
-midnights after a fleet was opened or a workload joined on, as long as no forecast that it learned from was made before
-the slow work that was due. Bins are numbered since the epoch. Pure: numpy only.
+tomorrow and the day after. The answer is that of `Calibrated`, from two midnights after a fleet was opened or a
+workload joined on, as long as no forecast that it learned from was made before the slow work that was due. Bins are
+numbered since the epoch. Pure: numpy only.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from forecaster.forecast import HORIZON, Window
 from forecaster.series import FloatArray, IntArray
 from forecaster.windows import CONTEXT
 
+READS = STRIDE * -(-HORIZON // STRIDE)
+"""Bins back from the newest to the origin whose last step is learned of there."""
 _STEPS = np.arange(1, HORIZON + 1)
 _COLUMNS = HORIZON + 1
 
@@ -50,7 +52,7 @@ class FleetCalibration:
         """Learns from what came up to bin `at`, and keeps the forecasts that were made there.
 
         columns  [W, HORIZON + 1, levels], the network's steps and peak; moves [W], the usual size of a move
-        values   [3 * STRIDE, W], those of the latest bins, NaN where one was not measured
+        values   [READS, W], those of the latest bins, NaN where one was not measured
         first    [W], the first measured bins
         """
         origins = at - STRIDE * self._due
@@ -74,7 +76,7 @@ class FleetCalibration:
         self._due[column] = -(-np.append(_STEPS, window.last) // STRIDE)
 
     def _run(self) -> Tracker:
-        return Tracker(self._due.copy(), HORIZON // STRIDE)
+        return Tracker(self._due.copy(), READS // STRIDE)
 
     def _truths(self, values: FloatArray) -> FloatArray:
         """[W, HORIZON + 1], what came of each column's forecast that is due now."""

@@ -56,14 +56,14 @@ _EQUAL = 1 + 1e-9
 
 
 def grid(series: Series, origins: IntArray) -> IntArray:
-    """The past origins that the verdicts on `origins` rest on: every STRIDE-th bin of a day that has a forecast."""
+    """The past origins that the verdicts on `origins` rest on: every STRIDE-th bin that has a forecast."""
     marks = np.zeros(len(series) + 1)
     span = SPAN // series.step
     np.add.at(marks, np.maximum(origins - span - HORIZON, 0), 1.0)
     np.add.at(marks, origins + 1, -1.0)
     wanted = (np.cumsum(marks)[:-1] > 0) & has_errors(series)
-    of_the_day = (np.arange(len(series)) + 1 + Past(series).phase) % series.bins_per_day
-    return np.flatnonzero(wanted & (of_the_day % STRIDE == 0))
+    every = Past(series).every(STRIDE, 0, len(series))
+    return every[wanted[every]]
 
 
 def outcomes(series: Series, origins: IntArray, said: FloatArray) -> FloatArray:

@@ -24,9 +24,9 @@ class Gated:
     """`inner` where it earns its place, else the best of RULES; every forecast carries its verdict."""
 
     def __init__(self, inner: Forecaster, remember: int = 20_000) -> None:
-        """`remember` what became of so many origins' forecasts, a kilobyte each; 867 serve a signal.
+        """`remember` what became of so many origins' forecasts, a kilobyte each; 620 serve a signal.
 
-        And of a twentieth as many, whose targets are not over, what was said: six kilobytes each; 4 serve a signal.
+        And of a twentieth as many, whose targets are not over, what was said: six kilobytes each; 3 serve a signal.
         """
         self.name = inner.name
         self._inner = inner

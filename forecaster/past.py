@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from forecaster.errors import NoForecast
@@ -17,7 +19,8 @@ class Past:
         self.hour = max(self.day // 24, 1)
         self.known = series.known
         self.first = int(np.argmax(self.known)) if self.known.any() else len(series)
-        self.phase = int((series.start - EPOCH) // series.step) % self.day
+        self._before = int((series.start - EPOCH) // series.step)
+        self.phase = self._before % self.day
         """Bins from midnight (UTC) to the first bin."""
         self._held = held(series.values)
         self.present = running(self.known.astype(np.float64))
@@ -54,6 +57,13 @@ class Past:
         total: FloatArray = self._from_earliest[origins + 1] - self._from_earliest[first]
         return total / (origins + 1 - first) + self._earliest
 
+    def every(self, stride: int, first: int, stop: int) -> IntArray:
+        """Those of the bins first..stop-1 by whose end a multiple of `stride` has gone by since the epoch.
+
+        The same ones wherever the history starts.
+        """
+        return np.arange(first - (first + 1 + self._before) % -stride, stop, stride)
+
     def is_known(self, index: IntArray) -> FloatArray:
         inside = index >= 0
         return np.where(inside, self.known[np.maximum(index, 0)], False).astype(np.float64)
@@ -85,3 +95,14 @@ def mean_before(sums: FloatArray, counts: FloatArray, ends: IntArray, back: int)
     first = np.maximum(ends - back, 0)
     mean: FloatArray = (sums[ends] - sums[first]) / np.maximum(counts[ends] - counts[first], 1.0)
     return mean
+
+
+def out_of_step(stride: int, hour: int) -> int:
+    """The least stride from this one on that shares no factor with an hour of so many bins; at least 1.
+
+    In step with the hour, what is drawn would see a periodic job always or never.
+    """
+    stride = max(stride, 1)
+    while math.gcd(stride, hour) > 1:
+        stride += 1
+    return stride

@@ -11,6 +11,8 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from forecaster.past import Past
+from forecaster.ridge import SEEN_DAYS
 from forecaster.series import FloatArray, IntArray, Series
 
 
@@ -47,11 +49,36 @@ class Remembered:
 
 
 def keys_of(series: Series, origins: IntArray) -> list[tuple[str, int, int]]:
-    """What a forecast from each of `origins`, ascending, depends on: the name, and every value up to the origin."""
-    keys, check, start = [], 0, 0
+    """What a forecast from each of `origins`, ascending, depends on: name, time, its day (UTC) and SEEN_DAYS before it.
+
+    A history that starts earlier has the same keys, so that a window of weeks that moves on with the clock finds what
+    it had. What lies further back tells a forecast only how many bins there are of 28 days.
+    """
+    past, checks = Past(series), _Days(series)
     first, step = int(series.start.timestamp()), int(series.step.total_seconds())
-    for origin in origins.tolist():
+    keys, midnight, start, check = [], -1, 0, 0
+    for origin, began in zip(origins.tolist(), past.midnight(origins).tolist(), strict=True):
+        if began != midnight:
+            midnight, start, check = began, max(began, 0), checks.before(began)
         check = zlib.crc32(series.values[start : origin + 1].tobytes(), check)
         start = origin + 1
         keys.append((series.name, first + origin * step, check))
     return keys
+
+
+class _Days:
+    """One checksum for each day of a series, of what there is of it."""
+
+    def __init__(self, series: Series) -> None:
+        self._values, self._day = series.values, series.bins_per_day
+        self._made: dict[int, int] = {}
+
+    def before(self, midnight: int) -> int:
+        """Of the SEEN_DAYS days before the bin `midnight`, which may lie outside the series."""
+        starts = range(midnight - SEEN_DAYS * self._day, midnight, self._day)
+        return zlib.crc32(np.array([self._of(start) for start in starts], dtype=np.uint32).tobytes())
+
+    def _of(self, start: int) -> int:
+        if start not in self._made:
+            self._made[start] = zlib.crc32(self._values[max(start, 0) : max(start + self._day, 0)].tobytes())
+        return self._made[start]

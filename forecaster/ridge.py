@@ -18,7 +18,7 @@ import numpy as np
 
 from forecaster.behind import Along, Behind
 from forecaster.forecast import HORIZON
-from forecaster.past import Past
+from forecaster.past import Past, out_of_step
 from forecaster.series import DAY, BoolArray, FloatArray, IntArray
 
 _STEPS = np.arange(1, HORIZON + 1)
@@ -30,7 +30,8 @@ _DAYS = 14
 SEEN_DAYS = _DAYS + 8
 """A fit reads two weeks of targets, the week of lags before them and the means before those."""
 _STRIDE = 5
-_FEWEST_ROWS = 200
+_FEWEST_ROWS = 180
+"""A first day of minutes has 195."""
 _PENALTY = 1e-2
 _CLIP = 3.0
 _ROUNDS = 2
@@ -97,7 +98,7 @@ def fitted(past: Past, midnight: int) -> Fit | None:
     """From the origins of two weeks whose targets were all over by `midnight`; None where they are too few."""
     start = max(past.first + int(_BEFORE.max()), midnight - HORIZON - _DAYS * past.day)
     # Counted back from midnight, so that a history that starts earlier gives the same rows.
-    origins = np.arange(midnight - HORIZON - 1, start - 1, -_STRIDE)
+    origins = np.arange(midnight - HORIZON - 1, start - 1, -out_of_step(_STRIDE, past.hour))
     if not len(origins):
         return None
     targets = past.series.values[origins[:, None] + _STEPS] - past.at(origins)[:, None]

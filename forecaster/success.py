@@ -116,5 +116,6 @@ def log_ratio(error: FloatArray, persistence: FloatArray, so_far: FloatArray) ->
     """log(error / error of persistence), bounded; 0 where nothing moved. `so_far` is persistence's since the start."""
     # Differences of long sums keep an error of their own, which must not count as a move.
     tiny = _TINY * persistence + 1e-12 * so_far
-    ratio = np.log((error + tiny + 1e-300) / (persistence + tiny + 1e-300))
-    return np.where(persistence > 1e-9 * so_far, np.clip(ratio, -_MOST, _MOST), 0.0)
+    moved = persistence > 1e-9 * so_far
+    ratio = np.log((error + tiny + 1e-300) / np.where(moved, persistence + tiny + 1e-300, 1.0))
+    return np.where(moved, np.clip(ratio, -_MOST, _MOST), 0.0)

@@ -7,14 +7,13 @@ work over time and a forecast depends on its history alone. Pure: numpy only.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.forecast import HORIZON, LEVELS
-from forecaster.past import Past
+from forecaster.past import Past, out_of_step
 from forecaster.series import BoolArray, FloatArray, IntArray
 
 Float32Array = NDArray[np.float32]
@@ -97,15 +96,7 @@ def over_the_horizon(quantiles: FloatArray) -> FloatArray:
 
 def drawn_bins(span: int, hour: int) -> IntArray:
     """[drawn], how many bins before the last of `span` bins those lie that are drawn from it, the latest first."""
-    return np.arange(0, span, _stride(span, hour))
-
-
-def _stride(span: int, hour: int) -> int:
-    """Every so manieth bin is enough for the quantiles; never in step with the hour, or a cron job would be missed."""
-    stride = max(span // _MOST_SAMPLES, 1)
-    while math.gcd(stride, hour) > 1:
-        stride += 1
-    return stride
+    return np.arange(0, span, out_of_step(span // _MOST_SAMPLES, hour))
 
 
 def quantiles_of_rows(samples: Float32Array) -> tuple[FloatArray, BoolArray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecaster.errors import NoForecast
-from forecaster.past import Past, mean_before, running
+from forecaster.past import Past, mean_before, out_of_step, running
 from forecaster.series import DAY, Series
 from tests.helpers.histories import MINUTE, MONDAY, a_load, a_series, loads
 
@@ -103,3 +103,24 @@ def test_no_origins_and_origins_inside_are_taken() -> None:
 def test_the_phase_is_that_of_the_day(days: int, series: Series) -> None:
     shifted = a_series(series.values, series.step, series.start + days * DAY + HOUR)
     assert Past(shifted).phase == 12
+
+
+@given(st.integers(1, 9), st.integers(-500, 500), loads(1, 1))
+@settings(max_examples=20, deadline=None)
+def test_every_so_manieth_bin_is_the_same_wherever_a_history_starts(stride: int, bins: int, series: Series) -> None:
+    def ends(start: int) -> set[datetime]:
+        one = a_series(series.values, series.step, series.start + start * series.step)
+        return {one.time(int(k) + 1) for k in Past(one).every(stride, 0, len(one))}
+
+    here, there = ends(0), ends(bins)
+    assert len(here) in (len(series) // stride, -(-len(series) // stride))
+    shared = (max(0, bins) * series.step + series.start, (len(series) + min(0, bins)) * series.step + series.start)
+    within = [{end for end in some if shared[0] < end <= shared[1]} for some in (here, there)]
+    assert within[0] == within[1]
+
+
+@given(st.integers(-2, 100), st.sampled_from([6, 12, 60, 240]))
+def test_out_of_step_with_the_hour_an_hour_is_seen_at_every_minute(stride: int, hour: int) -> None:
+    made = out_of_step(stride, hour)
+    assert made >= max(stride, 1)
+    assert len({k * made % hour for k in range(hour)}) == hour

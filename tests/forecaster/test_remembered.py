@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from forecaster.remembered import Remembered, keys_of
+from forecaster.ridge import SEEN_DAYS
 from tests.helpers.histories import MINUTE, a_load, a_series, with_another_future
 
 
@@ -70,6 +71,24 @@ def test_a_key_is_the_name_the_moment_and_every_value_up_to_it() -> None:
     assert keys_of(series, origins[1:]) == keys[1:]
     for other in (replace(series, name="other"), replace(series, start=series.start + 5 * MINUTE)):
         assert not set(keys_of(other, origins)) & set(keys)
+
+
+def test_a_window_of_weeks_that_moves_on_keeps_its_keys() -> None:
+    days = SEEN_DAYS + 3
+    series = a_load(1, days=days)
+    origins = np.arange(len(series) - 400, len(series))
+    keys = keys_of(series, origins)
+    assert keys_of(series.part(150, len(series)), origins - 150) == keys
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize(("days_ago", "same"), [(SEEN_DAYS - 1, False), (SEEN_DAYS + 1, True)])
+def test_a_key_looks_back_as_far_as_a_forecast(days_ago: int, same: bool) -> None:
+    series = a_load(1, days=SEEN_DAYS + 3)
+    values, origin = series.values.copy(), len(series) - 100
+    values[origin - days_ago * series.bins_per_day] += 1.0
+    changed = replace(series, values=values)
+    assert (keys_of(changed, np.array([origin])) == keys_of(series, np.array([origin]))) is same
 
 
 def test_no_origins_have_no_keys() -> None:

@@ -104,7 +104,7 @@ def test_how_much_of_a_move_reverts_is_found_out(keeps: float) -> None:
     least = np.abs(moved - (keeps**STEPS - 1) * (series.values[origins, None] - 100)).mean(axis=0)
     error, persistence = (np.abs(moved - guess).mean(axis=0) for guess in (made, 0.0))
     assert fitted.all()
-    assert (error < 1.06 * least).all()
+    assert (error < 1.08 * least).all()
     assert error[-1] < {0.8: 0.8, 0.95: 0.95, 1.0: 1.05}[keeps] * persistence[-1]
 
 
@@ -122,12 +122,12 @@ def test_a_day_that_repeats_is_nearly_exact_after_a_few_days() -> None:
     [
         pytest.param(MINUTE, 1439, False, id="no midnight yet"),
         pytest.param(MINUTE, 1440, True, id="the first midnight"),
-        pytest.param(5 * MINUTE, 3 * PER_DAY, False, id="fewer than 200 rows"),
-        pytest.param(5 * MINUTE, 4 * PER_DAY, True, id="more than 200 rows"),
+        pytest.param(5 * MINUTE, 3 * PER_DAY, False, id="too few rows"),
+        pytest.param(5 * MINUTE, 4 * PER_DAY, True, id="enough rows"),
         pytest.param(timedelta(seconds=15), 5760, True, id="steps of 15 seconds"),
     ],
 )
-def test_without_a_midnight_or_two_hundred_rows_it_is_persistence(step: timedelta, bins: int, fits: bool) -> None:
+def test_without_a_midnight_or_enough_rows_it_is_persistence(step: timedelta, bins: int, fits: bool) -> None:
     series = a_load(days=5, step=step, gaps=0).part(0, bins)
     made, fitted = moves_at(series, bins - 1)
     assert made.shape == (1, HORIZON)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from forecaster.forecast import HORIZON, LEVELS
 from forecaster.past import Past
 from forecaster.series import DAY, BoolArray, FloatArray, Series
-from forecaster.usual import GAPS, SPANS_DAYS, Usual, _stride, over_the_horizon, usual_across
+from forecaster.usual import GAPS, SPANS_DAYS, Usual, drawn_bins, over_the_horizon, usual_across
 from forecaster.windows import MAX_STEP, MIN_STEP
 from tests.helpers.histories import MINUTE, a_load, a_series, loads, with_another_future
 
@@ -110,9 +110,9 @@ def test_what_is_drawn_is_enough_and_never_in_step_with_the_hour() -> None:
         hour = timedelta(hours=1) // step
         for days in SPANS_DAYS:
             bins = days * 24 * hour
-            stride = _stride(bins, hour)
-            assert math.gcd(stride, hour) == 1
-            assert min(bins, 400) <= bins // stride < 2 * 1440
+            drawn = drawn_bins(bins, hour)
+            assert math.gcd(int(drawn[1] - drawn[0]), hour) == 1
+            assert min(bins, 400) <= len(drawn) <= 2 * 1440
 
 
 @given(st.integers(0, 239))

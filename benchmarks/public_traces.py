@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.traces import Trace, read_list
 from benchmarks.traces import load as load_trace
-from controller.domain import Bounds, Mode, Policy, Signal
+from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
 from controller.errors import ControllerError
 from controller.simulation.equal_cost import hpa_at_cost
 from controller.simulation.feed import PrecomputedFeed, feed_from
@@ -70,7 +70,8 @@ def replays(series: Series, forecaster: Forecaster, pod_start: timedelta) -> dic
     settings = WorldSettings(pod_start=pod_start)
     capacity = float(series.values[series.known].max()) / PODS
     signals = (Signal("load", series.kind, capacity),)
-    policy = Policy("replay", signals, Bounds(1, 4 * PODS), mode=Mode.ACTIVE, lead_time=pod_start)
+    bounds, ramp = Bounds(1, 4 * PODS), usual_ramp(signals)
+    policy = Policy("replay", signals, bounds, mode=Mode.ACTIVE, lead_time=pod_start, ramp_down=ramp)
     load = load_from_series([part], TICK, settings.session, settings.seed)
     seen = series.part(0, first + len(part))
     feeds = {

@@ -6,6 +6,7 @@ Frozen and free of I/O; a decision can be written down, read back and compared. 
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -46,11 +47,18 @@ class RampDown:
     percent_per_minute: float = 10.0
 
 
+def usual_ramp(signals: Sequence[Signal]) -> RampDown:
+    """The ramp of whoever states none: a scale-down breaks connections, and costs a flow nothing."""
+    if any(signal.kind is Kind.STOCK for signal in signals):
+        return RampDown()
+    return RampDown(hold=timedelta(minutes=1), percent_per_minute=100.0)
+
+
 @dataclass(frozen=True)
 class Policy:
     """What the user wants, resolved to one flat record before anything is decided.
 
-    cost_ratio      what a missing replica-minute costs in idle ones; the quantile asked for is ratio / (ratio + 1)
+    cost_ratio      what a minute of overload is worth in idle pod-minutes
     lead_time       from the decision to the new pod taking traffic
     budget_percent  extra pod-hours that the floor may cost over a rolling day, in percent of what the HPA alone runs
     stale_after     age of the newest known bin beyond which a forecast no longer counts
@@ -60,16 +68,11 @@ class Policy:
     signals: tuple[Signal, ...]
     bounds: Bounds
     mode: Mode = Mode.OBSERVE
-    cost_ratio: float = 20.0
+    cost_ratio: float = 50.0
     lead_time: timedelta = timedelta(minutes=1)
     ramp_down: RampDown = RampDown()
     budget_percent: float = 10.0
     stale_after: timedelta = timedelta(minutes=5)
-
-    @property
-    def quantile(self) -> float:
-        """Newsvendor rule: the cheapest quantile when under-provisioning costs `cost_ratio` times over-provisioning."""
-        return self.cost_ratio / (self.cost_ratio + 1.0)
 
 
 @dataclass(frozen=True)

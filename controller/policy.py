@@ -7,7 +7,7 @@ this version does not act on is refused where ignoring it would mislead, and acc
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from controller.domain import Bounds, Mode, Policy, RampDown, Signal
+from controller.domain import Bounds, Mode, Policy, RampDown, Signal, usual_ramp
 from controller.errors import BadPolicy
 from forecaster.series import Kind
 
@@ -192,20 +192,27 @@ class _Budget(_Part):
 
 
 class _RampDown(_Part):
-    hold: _Hold = _DEFAULTS.ramp_down.hold
-    percent_per_minute: Annotated[float, Field(gt=0, le=100)] = _DEFAULTS.ramp_down.percent_per_minute
+    """What is not said depends on what the pods carry."""
+
+    hold: _Hold | None = None
+    percent_per_minute: Annotated[float, Field(gt=0, le=100)] | None = None
+
+    def of(self, signals: Sequence[Signal]) -> RampDown:
+        usual = usual_ramp(signals)
+        return RampDown(
+            usual.hold if self.hold is None else self.hold,
+            usual.percent_per_minute if self.percent_per_minute is None else self.percent_per_minute,
+        )
 
 
 class _Spec(_Part):
-    """`cost_ratio` ends at 99, because a forecast's highest quantile is 0.99 = 99 / (99 + 1)."""
-
     hpa_ref: _HpaRef | None = None
     mode: Annotated[Mode, Field(strict=False)] = _DEFAULTS.mode
     levers: Annotated[list[Literal["Floor", "Target"]], _only(["Floor"], "[Floor]")] = ["Floor"]
     signals: list[_Signal] = Field(min_length=1)
     forecast: _Forecast = _Forecast()
     lead_time: _LeadTime = _DEFAULTS.lead_time
-    cost_ratio: Annotated[float, Field(gt=0, le=99)] = _DEFAULTS.cost_ratio
+    cost_ratio: Annotated[float, Field(gt=0, le=10_000)] = _DEFAULTS.cost_ratio
     bounds: _Bounds
     ownership: Annotated[Literal["Share", "Respect", "Force"], _only("Share", "Share")] = "Share"
     target: Annotated[dict[str, Any] | None, _only(None, "to leave it out")] = None
@@ -232,14 +239,15 @@ class _Document(_Part):
 
     def policy(self) -> Policy:
         spec, namespace = self.spec, self.metadata.namespace
+        signals = tuple(Signal(signal.name, signal.kind, signal.capacity_per_pod) for signal in spec.signals)
         return Policy(
             name=f"{namespace}/{self.metadata.name}" if namespace else self.metadata.name,
-            signals=tuple(Signal(signal.name, signal.kind, signal.capacity_per_pod) for signal in spec.signals),
+            signals=signals,
             bounds=Bounds(spec.bounds.min_replicas, spec.bounds.max_replicas),
             mode=spec.mode,
             cost_ratio=spec.cost_ratio,
             lead_time=spec.lead_time,
-            ramp_down=RampDown(spec.ramp_down.hold, spec.ramp_down.percent_per_minute),
+            ramp_down=spec.ramp_down.of(signals),
             budget_percent=spec.budget.extra_pod_hours_percent,
         )
 

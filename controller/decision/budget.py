@@ -16,6 +16,7 @@ _DAY = timedelta(days=1)
 
 # After a pause nobody knows what was held meanwhile; a minute of it is booked, which is more than a tick.
 _LONGEST_BOOKED = timedelta(minutes=1)
+_SCARCEST = 1e-6
 
 
 def book(memory: Memory, bounds: Bounds, observed: Observed, now: datetime) -> tuple[SpentHour, ...]:
@@ -60,6 +61,16 @@ def unspent(policy: Policy, spent: tuple[SpentHour, ...], wish: int) -> float:
     """
     allowance = policy.budget_percent / 100 * _mean_wish(spent, wish) * _DAY.total_seconds()
     return allowance - sum(hour.extra for hour in spent)
+
+
+def scarcity(policy: Policy, spent: tuple[SpentHour, ...], wish: int) -> float:
+    """How many times dearer a pod is for what the day has spent: once at first, twice when half of the budget is gone.
+
+    A price that rises with what is gone keeps the rest for the hours in which a forecast is sharp.
+    """
+    left = unspent(policy, spent, wish)
+    whole = left + sum(hour.extra for hour in spent)
+    return whole / max(left, _SCARCEST * whole) if whole > 0 else 1 / _SCARCEST
 
 
 def affordable(policy: Policy, left: float, wish: int) -> int:

@@ -1,35 +1,57 @@
-"""Which steps of a forecast a new pod must cover, and how many pods carry what it says. Knows no cluster, no past."""
+"""Which steps of a forecast the pods of now must cover, and what so many pods carry. Knows no cluster, no past."""
 
 from __future__ import annotations
 
 import math
 from datetime import timedelta
+from functools import lru_cache
+
+import numpy as np
 
 from controller.domain import Policy, Signal
 from forecaster.forecast import HORIZON, Forecast, Window
+from forecaster.series import FloatArray
 
 # A load of exactly n capacities is carried by n pods, although the division may give a little more than n.
 _DUST = 1e-9
+_NARROWEST = 1e-12
 
 
 def planning_window(policy: Policy, step: timedelta, metric_lag: timedelta) -> Window:
-    """The steps that hold [now + lead time, now + lead time + hold] for every `now` at which a forecast is in use.
+    """The steps until now + lead time + hold, for every `now` at which a forecast is in use.
 
-    A forecast is known `metric_lag` after the end of its origin and stays the newest for one step more. `step` is
-    positive. What lies beyond the horizon is left out; a lead time beyond it leaves the last step alone.
+    What is needed before a new pod could be there is in it: those pods must not be let go. A forecast is known
+    `metric_lag` after the end of its origin and stays the newest for one step more. `step` is positive. What lies
+    beyond the horizon is left out.
     """
-    earliest = metric_lag + policy.lead_time
-    latest = earliest + step + policy.ramp_down.hold
-    first = 1 + earliest // step
-    last = -(-latest // step)
-    return Window(min(first, HORIZON), min(last, HORIZON))
-
-
-def replicas_for(forecast: Forecast, signal: Signal, quantile: float) -> int:
-    """Pods that carry the forecast's peak at `quantile`; never fewer for a higher peak. The peak must be finite."""
-    return pods_for(forecast.peak_at(quantile), signal)
+    latest = metric_lag + policy.lead_time + step + policy.ramp_down.hold
+    return Window(1, min(max(1, -(-latest // step)), HORIZON))
 
 
 def pods_for(load: float, signal: Signal) -> int:
     """Pods that carry a finite `load`, in the unit of the signal."""
     return max(0, math.ceil(load / signal.capacity_per_pod - _DUST))
+
+
+def overload_chances(forecast: Forecast, signal: Signal, most: int) -> FloatArray:
+    """[most + 1], the chance that the forecast's peak is more than 0, 1, .. `most` pods carry; never ascending.
+
+    Below the lowest level of the forecast it is certain, between the levels it falls in proportion to the load. Above
+    the highest it falls as fast as between the last two, exponentially: what exceeds a high threshold tends to
+    (Pickands 1975), where nothing is known of the tail. The peak must be finite.
+    """
+    return _chances(forecast.levels, forecast.peak, signal.capacity_per_pod, most)
+
+
+@lru_cache(maxsize=256)
+def _chances(levels: tuple[float, ...], peak: tuple[float, ...], capacity: float, most: int) -> FloatArray:
+    """Remembered, because a forecast is asked several times before the next one is there."""
+    loads = np.arange(most + 1) * capacity * (1 + _DUST)
+    below = np.interp(loads, peak, levels, left=0.0)
+    width = _NARROWEST * max(peak[-1], capacity)
+    if len(levels) > 1:
+        width = max(width, (peak[-1] - peak[-2]) / math.log((1 - levels[-2]) / (1 - levels[-1])))
+    above = np.maximum(loads - peak[-1], 0.0) / width
+    chances: FloatArray = np.where(loads < peak[-1], 1 - below, (1 - levels[-1]) * np.exp(-above))
+    chances.flags.writeable = False
+    return chances

@@ -1,7 +1,6 @@
-"""What the forecasts ask for: the largest need among the signals whose forecast is fresh enough to count.
+"""Which forecasts count: those of the policy's signals that are fresh, finite, and not abstained from.
 
-Freshness is judged here and not after the maximum, so that one stale signal silences only itself; so does one for which
-the gate abstains.
+Each is judged by itself, so that one stale signal silences only itself; so does one for which the gate abstains.
 """
 
 from __future__ import annotations
@@ -11,38 +10,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.decision.capacity import pods_for
 from controller.domain import Observed, Policy, Signal
 from forecaster.forecast import Forecast
 from forecaster.verdict import Ruling
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """Pods that one signal asks for, and the forecast that says so."""
-
-    replicas: int
-    peak: float
-    signal: Signal
-    forecast: Forecast
-
-
-@dataclass(frozen=True, slots=True)
 class Demand:
-    """The largest need, None where no forecast counts, and for each signal left out the clause that says why."""
+    """The forecasts that count, in the order of the policy, and for each signal left out the clause that says why."""
 
-    need: Need | None
+    forecasts: tuple[tuple[Signal, Forecast], ...] = ()
     left_out: tuple[str, ...] = ()
 
 
 def demand(policy: Policy, observed: Observed, forecasts: Sequence[Forecast], now: datetime) -> Demand:
-    """The largest need over the policy's signals; the first of equals.
+    """What counts of the forecasts at `now`.
 
     Of several forecasts of one signal the last counts; forecasts of signals that the policy does not name are ignored.
     """
     by_signal = {forecast.signal: forecast for forecast in forecasts}
     read_at = {reading.signal: reading.at for reading in observed.readings}
-    largest: Need | None = None
+    counted: list[tuple[Signal, Forecast]] = []
     left_out: list[str] = []
     for signal in policy.signals:
         forecast = by_signal.get(signal.name)
@@ -50,14 +38,17 @@ def demand(policy: Policy, observed: Observed, forecasts: Sequence[Forecast], no
             left_out.append(f"no forecast of {signal.name}")
             continue
         unusable = _abstention(forecast) or _staleness(policy, forecast, read_at.get(signal.name), now)
-        peak = forecast.peak_at(policy.quantile)
         if unusable is not None:
             left_out.append(unusable)
-        elif not math.isfinite(peak):
-            left_out.append(f"the forecast of {signal.name} says {peak}, which is not a load")
-        elif largest is None or pods_for(peak, signal) > largest.replicas:
-            largest = Need(pods_for(peak, signal), peak, signal, forecast)
-    return Demand(largest, tuple(left_out))
+        elif not all(map(math.isfinite, forecast.peak)):
+            left_out.append(f"the forecast of {signal.name} says {_odd(forecast)}, which is not a load")
+        else:
+            counted.append((signal, forecast))
+    return Demand(tuple(counted), tuple(left_out))
+
+
+def _odd(forecast: Forecast) -> float:
+    return next(quantile for quantile in forecast.peak if not math.isfinite(quantile))
 
 
 def _abstention(forecast: Forecast) -> str | None:

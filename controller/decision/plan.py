@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from controller.decision.budget import book
-from controller.decision.demand import Demand, Need, demand
+from controller.decision.budget import book, scarcity, wish_or_mean
+from controller.decision.demand import Demand, demand
 from controller.decision.guards import GRANTING, RELEASING, Context, Proposal, remembered, through
-from controller.domain import Decision, Memory, Mode, Observed, Policy, Reason
+from controller.decision.worth import Need, need
+from controller.domain import Decision, Memory, Mode, Observed, Policy, Reason, SpentHour
 from forecaster.forecast import Forecast
 
 
@@ -25,19 +26,19 @@ def plan(
     Without a forecast that counts, and while paused, the user's own minimum is asked for, and a raised floor goes back
     to it by the ramp. Observe decides the same as Active and only marks the decision as not applied.
     """
-    asked = demand(policy, observed, forecasts, now) if policy.mode is not Mode.PAUSED else Demand(None)
+    asked = demand(policy, observed, forecasts, now) if policy.mode is not Mode.PAUSED else Demand()
     spent = book(memory, policy.bounds, observed, now)
-    context = Context(policy, observed, memory, spent, now, forecast=asked.need is not None)
-    granted = through(GRANTING, _proposal(asked, context), context)
+    wanted = _wanted(asked, policy, observed, spent)
+    context = Context(policy, observed, memory, spent, now, forecast=wanted is not None)
+    granted = through(GRANTING, _proposal(asked, wanted, context), context)
     final = through(RELEASING, granted, context)
-    need = asked.need
     decision = Decision(
         at=now,
         floor=final.replicas,
         previous=memory.floor,
-        wanted=need.replicas if need else None,
-        signal=need.signal.name if need else None,
-        model=need.forecast.model if need else None,
+        wanted=wanted.replicas if wanted else None,
+        signal=wanted.signal.name if wanted else None,
+        model=wanted.forecast.model if wanted else None,
         applied=policy.mode is not Mode.OBSERVE,
         reasons=final.reasons,
     )
@@ -51,29 +52,45 @@ def plan(
     return decision, after
 
 
-def _proposal(asked: Demand, context: Context) -> Proposal:
+def _wanted(asked: Demand, policy: Policy, observed: Observed, spent: tuple[SpentHour, ...]) -> Need | None:
+    """What is worth having at today's price; None where no forecast counts."""
+    if not asked.forecasts:
+        return None
+    held = wish_or_mean(observed, policy.bounds, spent)
+    price = scarcity(policy, spent, held) / policy.cost_ratio
+    return need(asked.forecasts, price, held, policy.bounds.min_replicas, policy.bounds.max_replicas)
+
+
+def _proposal(asked: Demand, wanted: Need | None, context: Context) -> Proposal:
     floor, lowest = context.memory.floor, context.policy.bounds.min_replicas
     if context.policy.mode is Mode.PAUSED:
         return Proposal(lowest, (Reason("mode", floor, lowest, "paused: the floor goes back to the minimum"),))
     notes = tuple(Reason("staleness", floor, floor, clause) for clause in asked.left_out)
-    if asked.need is None:
+    if wanted is None:
         because = "without a usable forecast the minimum is asked for"
         return Proposal(lowest, (*notes, Reason("staleness", floor, lowest, because)))
-    need = asked.need
-    return Proposal(
-        need.replicas, (Reason("forecast", floor, need.replicas, _sentence(need, context.policy.quantile)), *notes)
-    )
+    return Proposal(wanted.replicas, (Reason("forecast", floor, wanted.replicas, _sentence(wanted)), *notes))
 
 
-def _sentence(need: Need, quantile: float) -> str:
-    """Such as "9 pods for a peak of 171 connections over 20:03-20:08 (lstm, 0.952 quantile), 20 per pod"; in UTC."""
-    forecast, signal = need.forecast, need.signal
+def _sentence(wanted: Need) -> str:
+    """Such as "9 pods: with 7, 20:03-20:08 is overloaded with a chance of 6.1 %, with 9 0.3 % (...)"; times in UTC."""
+    forecast, signal = wanted.forecast, wanted.signal
     first = forecast.origin + forecast.window.first * forecast.step
     end = forecast.origin + (forecast.window.last + 1) * forecast.step
-    return (
-        f"{need.replicas} pods for a peak of {_amount(need.peak)} {signal.name} over {first:%H:%M}-{end:%H:%M}"
-        f" ({forecast.model}, {quantile:.3g} quantile), {_amount(signal.capacity_per_pod)} per pod"
-    )
+    span = f"{first:%H:%M}-{end:%H:%M}"
+    by = f"({forecast.model} of {signal.name}, {_amount(signal.capacity_per_pod)} per pod)"
+    if wanted.replicas > wanted.held:
+        return (
+            f"{wanted.replicas} pods: {wanted.held} would be overloaded in {span} with a chance of"
+            f" {_percent(wanted.chance_held)}, {wanted.replicas} with {_percent(wanted.chance)} {by}"
+        )
+    return f"{wanted.replicas} pods carry {span} but for a chance of {_percent(wanted.chance)} {by}"
+
+
+def _percent(chance: float) -> str:
+    if chance < 0.0005:
+        return "under 0.1 %"
+    return f"{100 * chance:.2g} %" if chance < 0.095 else f"{100 * chance:.0f} %"
 
 
 def _amount(load: float) -> str:

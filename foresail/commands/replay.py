@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from controller.domain import Bounds, Mode, Policy, Signal
+from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
 from controller.simulation.feed import PrecomputedFeed, feed_from
 from controller.simulation.load import TICK, Load, load_from_series
 from controller.simulation.oracle import Perfect
@@ -153,7 +153,8 @@ def _policy(options: argparse.Namespace, series: Series) -> tuple[Series, Policy
     signals = (Signal(series.name, series.kind, capacity),)
     bounds = Bounds(1, 4 * max(_PODS, math.ceil(peak / capacity)))
     lead = timedelta(seconds=options.pod_start)
-    return series, Policy("replay", signals, bounds, mode=Mode.ACTIVE, lead_time=lead)
+    ramp = usual_ramp(signals)
+    return series, Policy("replay", signals, bounds, mode=Mode.ACTIVE, lead_time=lead, ramp_down=ramp)
 
 
 def _replay(options: argparse.Namespace, series: Series, policy: Policy, settings: WorldSettings) -> Replayed:

@@ -1,13 +1,13 @@
-"""The values' own words and figures: the sentence of a decision, and the quantile of a cost ratio."""
+"""The values' own words and figures: the sentence of a decision, and the ramp of whoever states none."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from controller.domain import Decision, Reason
-from tests.helpers.builders import a_policy, at
+from controller.domain import Decision, RampDown, Reason, Signal, usual_ramp
+from tests.helpers.builders import CONNECTIONS, MESSAGES, at
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,11 @@ def test_a_decision_without_reasons_says_what_happens() -> None:
     assert Decision(at(), 2, 2, None, None, None, True, ()).summary() == "keep the floor at 2"
 
 
-@pytest.mark.parametrize(("cost_ratio", "quantile"), [(1, 0.5), (3, 0.75), (20, 20 / 21), (99, 0.99)])
-def test_the_quantile_is_the_newsvendors(cost_ratio: float, quantile: float) -> None:
-    assert replace(a_policy(), cost_ratio=cost_ratio).quantile == pytest.approx(quantile)
+@pytest.mark.parametrize(
+    ("signals", "hold_s", "percent"),
+    [((MESSAGES,), 60, 100), ((CONNECTIONS,), 300, 10), ((MESSAGES, CONNECTIONS), 300, 10)],
+)
+def test_where_connections_would_break_a_floor_is_given_back_slowly(
+    signals: tuple[Signal, ...], hold_s: int, percent: float
+) -> None:
+    assert usual_ramp(signals) == RampDown(timedelta(seconds=hold_s), percent)

@@ -87,6 +87,17 @@ def test_what_is_left_out_takes_the_defaults_of_the_policy() -> None:
     )
 
 
+def test_a_ramp_that_is_not_said_is_that_of_what_the_pods_carry() -> None:
+    flow = (
+        "apiVersion: foresail.dev/v1alpha1\nkind: PredictiveAutoscaler\nmetadata: {name: a}\nspec:\n"
+        "  bounds: {minReplicas: 1, maxReplicas: 9}\n  signals: [{name: m, kind: Flow, capacityPerPod: 5}]\n"
+    )
+    minute, five = timedelta(minutes=1), timedelta(minutes=5)
+    assert parse_policy(flow, "").ramp_down == RampDown(minute, 100.0)
+    assert parse_policy(flow.replace("Flow", "Stock"), "").ramp_down == RampDown(five, 10.0)
+    assert parse_policy(flow + "  rampDown: {hold: 5m}\n", "").ramp_down == RampDown(five, 100.0)
+
+
 @pytest.mark.parametrize(
     ("given", "capacity"),
     [
@@ -141,7 +152,7 @@ def test_lead_times(given: str, seconds: int) -> None:
             "a",
             "spec.signals[0]: found 'a'; allowed is a mapping with the keys name, kind, query, capacityPerPod",
         ),
-        ("spec.costRatio", 100, "spec.costRatio: found 100; allowed is less than or equal to 99"),
+        ("spec.costRatio", 100_000, "spec.costRatio: found 100000; allowed is less than or equal to 10000"),
         ("spec.bounds.minReplicas", 0, "spec.bounds.minReplicas: found 0; allowed is greater than or equal to 1"),
         ("spec.bounds.minReplicas", 2.5, "spec.bounds.minReplicas: found 2.5; allowed is a valid integer"),
         (

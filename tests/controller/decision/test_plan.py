@@ -32,7 +32,10 @@ def test_a_controller_that_decided_nothing_yet_holds_the_minimum() -> None:
 def test_a_forecast_raises_the_floor_and_says_why() -> None:
     policy = a_policy()
     decision, memory = plan(policy, an_observation(), [a_forecast(peak=171)], first_memory(policy, at()), at())
-    because = "9 pods for a peak of 171 connections over 20:01-20:08 (lstm, 0.952 quantile), 20 per pod"
+    because = (
+        "9 pods: 2 would be overloaded in 20:01-20:08 with a chance of 100 %, 9 with under 0.1 %"
+        " (lstm of connections, 20 per pod)"
+    )
     assert decision == Decision(
         at=at(),
         floor=9,
@@ -66,7 +69,7 @@ def test_a_rule_that_is_served_is_named() -> None:
     forecast = a_forecast(peak=171, model="ridge", verdict=REPLACED)
     decision, _ = plan(a_policy(), an_observation(), [forecast], first_memory(a_policy(), at()), at())
     assert decision.model == "ridge"
-    assert "(ridge, 0.952 quantile)" in decision.reasons[0].because
+    assert "(ridge of connections, 20 per pod)" in decision.reasons[0].because
 
 
 def test_a_stale_forecast_asks_for_the_minimum_which_the_ramp_approaches() -> None:
@@ -130,4 +133,4 @@ def test_new_bounds_hold_at_once(policy: Policy, floor: int) -> None:
 def test_the_sentence_shows_amounts_as_people_write_them(capacity: float, said: str) -> None:
     policy = a_policy(signals=(replace(CONNECTIONS, capacity_per_pod=capacity),))
     decision, _ = plan(policy, an_observation(), [a_forecast(peak=0.5)], first_memory(policy, at()), at())
-    assert decision.reasons[0].because.endswith(said)
+    assert decision.reasons[0].because.endswith(f"{said})")

@@ -15,8 +15,8 @@ from forecaster.baselines import BASELINES
 from forecaster.evaluate import REGIMES, STEPS, MeanScore, Score, Yardstick, mean_score, origins_from, score_against
 from forecaster.forecast import HORIZON, Ask, Forecaster, Forecasts, Window
 from forecaster.series import IntArray, Series
+from forecaster.steps import MIN_STEP
 from forecaster.verdict import shares
-from forecaster.windows import MIN_STEP
 from foresail.commands.forecast import arm_of, forecaster_of
 from foresail.commands.history_options import add_kind_option, add_prometheus_options, read_histories
 from foresail.errors import UsageError

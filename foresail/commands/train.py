@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from forecaster.history import load_history
 from forecaster.series import Series
-from forecaster.windows import MIN_STEP
+from forecaster.steps import MIN_STEP
 from foresail.commands.history_options import add_prometheus_options, from_prometheus
 from foresail.errors import UsageError
 from foresail.output import err, out, progress

@@ -41,7 +41,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "folder",
         type=Path,
         nargs="?",
-        help="folder of CSV, gzipped CSV or Parquet files with columns timestamp,value (UTC where no zone is given); and/or --prometheus",
+        help="folder of CSV, gzipped CSV or Parquet files with columns timestamp,value (UTC where no zone is given); "
+        "and/or --prometheus",
     )
     p.add_argument(
         "--out", type=Path, required=True, metavar="MODEL", help="folder to write; replaced if it is a model"

@@ -16,10 +16,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ending import end_with
 from benchmarks.traces import LIST, Trace, load, read_list
 from forecaster.artefact import MODEL, WEIGHTS, write_artefact
 from forecaster.build import Recipe, given_sources, made_up_sources
-from forecaster.errors import ForecasterError
 from forecaster.evaluate import origins_from, score
 from forecaster.export import to_onnx, to_safetensors
 from forecaster.forecast import Ask, Forecaster
@@ -140,8 +140,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except (ForecasterError, UsageError) as error:
-        err.print(str(error), soft_wrap=True)
-        raise SystemExit(2) from None
+    end_with(main)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.ending import end_with
 from foresail.output import emit_json, err
 
 RESULTS = Path(__file__).parent / "results" / "demo.json"
@@ -36,4 +37,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    end_with(main)

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from forecaster.errors import ForecasterError
+from benchmarks.ending import end_with
 from forecaster.fleet import Fleet, Newcomer
 from forecaster.fleet_calibration import FleetCalibration
 from forecaster.forecast import HORIZON, LEVELS, Window
@@ -34,7 +34,6 @@ from forecaster.predict import OnnxForecaster, load_network
 from forecaster.rows import Rows, Shape
 from forecaster.series import DAY, EPOCH, FloatArray, Series
 from forecaster.windows import Float32Array, Inputs
-from foresail.errors import UsageError
 from foresail.models import find_model
 from foresail.output import emit_json, err
 
@@ -242,8 +241,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except (ForecasterError, UsageError) as error:
-        err.print(str(error), soft_wrap=True)
-        raise SystemExit(2) from None
+    end_with(main)

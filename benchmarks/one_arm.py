@@ -19,14 +19,14 @@ from typing import TypeVar
 
 from benchmarks.catalogue import find, fit_of
 from benchmarks.day_sums import Ruler, Sums, figures
+from benchmarks.ending import end_with
 from benchmarks.forecasters.arm import Predict, Run, tidy
 from benchmarks.traces import LIST, Trace, load, read_compared
-from forecaster.errors import ForecasterError
 from forecaster.evaluate import Yardstick, origins_from
 from forecaster.forecast import Window
 from forecaster.series import FloatArray, Series
 from foresail.errors import UsageError
-from foresail.output import emit_json, err
+from foresail.output import emit_json
 
 SHARE = 0.7
 EVERY = 7
@@ -134,8 +134,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except (ForecasterError, UsageError) as error:
-        err.print(str(error), soft_wrap=True)
-        raise SystemExit(2) from None
+    end_with(main)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.ending import end_with
 from benchmarks.traces import LIST, load, read_list
 from forecaster.artefact import load_artefact
-from forecaster.errors import ForecasterError
 from forecaster.evaluate import origins_from
 from forecaster.forecast import LEVELS, Ask, Forecaster
 from forecaster.predict import load_calibrated
@@ -25,7 +25,7 @@ from forecaster.series import FloatArray, IntArray, Series
 from forecaster.targets import targets
 from foresail.errors import UsageError
 from foresail.models import find_model
-from foresail.output import emit_json, err
+from foresail.output import emit_json
 
 RESULTS = Path(__file__).parent / "results" / "other_channel.json"
 SHARE, EVERY = 0.7, 7
@@ -113,8 +113,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except (ForecasterError, UsageError) as error:
-        err.print(str(error), soft_wrap=True)
-        raise SystemExit(2) from None
+    end_with(main)

@@ -12,10 +12,10 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from benchmarks.ending import end_with
 from benchmarks.traces import Trace, read_list
 from benchmarks.traces import load as load_trace
 from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
-from controller.errors import ControllerError
 from controller.simulation.equal_cost import hpa_at_cost
 from controller.simulation.feed import PrecomputedFeed, feed_from
 from controller.simulation.load import TICK, load_from_series
@@ -24,7 +24,6 @@ from controller.simulation.replay import hpa_for, replay
 from controller.simulation.score import score as score_run
 from controller.simulation.world import WorldSettings
 from forecaster.baselines import BASELINES
-from forecaster.errors import ForecasterError
 from forecaster.evaluate import Yardstick, origins_from, score_against
 from forecaster.forecast import Ask, Forecaster
 from forecaster.predict import load_forecaster
@@ -121,8 +120,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except (ControllerError, ForecasterError, UsageError) as error:
-        err.print(str(error), soft_wrap=True)
-        raise SystemExit(2) from None
+    end_with(main)

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.ending import end_with
 from benchmarks.traces import LIST, load, read_list
 from forecaster.artefact import Artefact, load_artefact
 from forecaster.errors import ForecasterError
@@ -23,7 +24,6 @@ from forecaster.forecast import Ask, Window
 from forecaster.predict import load_calibrated
 from forecaster.refit import RefitConfig, refit
 from forecaster.series import Series
-from foresail.errors import UsageError
 from foresail.models import find_model
 from foresail.output import emit_json, err, progress
 
@@ -72,8 +72,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except (ForecasterError, UsageError) as error:
-        err.print(str(error), soft_wrap=True)
-        raise SystemExit(2) from None
+    end_with(main)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.catalogue import CATALOGUE, find
+from benchmarks.ending import end_with
 from benchmarks.one_arm import EVERY, SHARE
 from benchmarks.summary import SUMMARY, as_text, read_results, summarise
 from benchmarks.traces import LIST, read_compared
@@ -97,8 +98,4 @@ def _check(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except UsageError as error:
-        err.print(str(error), soft_wrap=True)
-        raise SystemExit(2) from None
+    end_with(main)

@@ -152,23 +152,3 @@ def reported(exposition: str) -> Reported | None:
     if FLOOR not in values or DECIDED_AT not in values:
         return None
     return Reported(datetime.fromtimestamp(values[DECIDED_AT], UTC), int(values[FLOOR]))
-
-
-def reference() -> str:
-    """The reference page of the metrics, as docs/reference/metrics.md holds it."""
-    rows = (
-        f"| `{name}` | {kind} | {', '.join(f'`{label}`' for label in labels) or '-'} | {text} |"
-        for name, (kind, labels, text) in METRICS.items()
-    )
-    return "\n".join(
-        (
-            "# Controller metrics",
-            "",
-            "Generated from `controller/metrics.py`. Base units; a value that is not known is absent.",
-            "",
-            "| name | type | labels | meaning |",
-            "| --- | --- | --- | --- |",
-            *rows,
-            "",
-        )
-    )

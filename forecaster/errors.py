@@ -5,6 +5,7 @@
     * BadSource          an address, token or certificate of a history server that cannot be used
     * QueryRefused       a history server understood a query and says no
     * SourceUnavailable  a history server that cannot be reached, or is too busy; later it may answer
+    * StorageFailed      a file of rows that cannot be written or read: a full disk, or a broken one
     * BadArtefact        a model folder that is missing, damaged or of another format
     * BadCheckpoint      a training that was interrupted and cannot go on with what is asked for now
     * NoForecast         a forecaster has nothing to go on
@@ -29,6 +30,10 @@ class QueryRefused(ForecasterError):
 
 class SourceUnavailable(ForecasterError):
     """A history server gave no whole answer however often it was asked; the same question may be answered later."""
+
+
+class StorageFailed(ForecasterError):
+    """What a fleet keeps cannot be written to its file, or read from it; nothing was added."""
 
 
 class BadArtefact(ForecasterError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 
 import torch
@@ -14,6 +15,7 @@ from forecaster.windows import CANDIDATES, CHANNELS, CONTEXT, FEATURES, SPREADS
 
 INPUTS = ("sequence", "features", "increments", "usual", "window")
 OUTPUTS = ("quantiles", "peak")
+_REGISTRATION = logging.getLogger("torch.onnx._internal.exporter._registration")
 
 
 def example_inputs(batch: int) -> tuple[torch.Tensor, ...]:
@@ -30,6 +32,7 @@ def example_inputs(batch: int) -> tuple[torch.Tensor, ...]:
 
 def to_onnx(network: Network) -> bytes:
     """The network as one self-contained ONNX file with a free batch size."""
+    _REGISTRATION.addFilter(_is_of_our_network)  # a filter that is there already is not added again
     batch = torch.export.Dim("batch", min=1)
     with warnings.catch_warnings():  # about how the exporter itself traces an LSTM; the parity test is what counts
         warnings.simplefilter("ignore")
@@ -49,6 +52,11 @@ def to_onnx(network: Network) -> bytes:
     buffer = io.BytesIO()
     program.save(buffer)
     return buffer.getvalue()
+
+
+def _is_of_our_network(record: logging.LogRecord) -> bool:
+    """False for what the exporter logs of each operator of torchvision, none of which the network has."""
+    return not record.getMessage().startswith("torchvision is not installed")
 
 
 def to_safetensors(network: Network) -> bytes:

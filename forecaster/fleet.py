@@ -104,7 +104,8 @@ class Fleet:
 
         At every STRIDE-th bin the calibration learns from what the network says there: when a forecast is asked for,
         which leaves time for the work that is due at a full hour, or else when the next bin comes.
-        Raises BadHistory where it is not the bin after the last, or a value is infinite; then nothing was added.
+        Raises BadHistory where it is not the bin after the last, or a value is infinite, and StorageFailed where it
+        cannot be written; then nothing was added.
         """
         rows = self._rows
         if at != (due := EPOCH + rows.stop * rows.shape.step):

@@ -11,7 +11,7 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -31,18 +31,22 @@ _FEWEST = 3
 _MINUTE = timedelta(minutes=1)
 _SUFFIXES = (".gz", ".csv", ".parquet")
 
+OnZoneless = Callable[[Path], None]
 RawRow = tuple[int, object, object]
 Row = tuple[datetime, float]
 
 
-def load_history(path: Path, kind: Kind = Kind.FLOW, finest: timedelta = _MINUTE) -> Series:
+def load_history(
+    path: Path, kind: Kind = Kind.FLOW, finest: timedelta = _MINUTE, on_zoneless: OnZoneless | None = None
+) -> Series:
     """The file as a series on its own grid, made one of whole minutes where its step is below `finest`.
 
-    The step is the median distance of its rows. Rows that share a bin (clocks jitter) are averaged. Raises BadHistory.
+    The step is the median distance of its rows. Rows that share a bin (clocks jitter) are averaged. `on_zoneless(path)`
+    is called, once, where some timestamp had no zone. Raises BadHistory.
     """
     if path.is_dir():
         raise BadHistory(f"{path}: is a folder; name one history file")
-    rows = list(_checked(path, _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path)))
+    rows = list(_checked(path, _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path), on_zoneless))
     if len(rows) < _FEWEST:
         raise BadHistory(f"{path}: {len(rows)} rows; expected at least {_FEWEST} to know the step")
     step = _step(path, rows)
@@ -139,22 +143,27 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:60]}…")
 
 
-def _checked(path: Path, rows: Iterator[RawRow]) -> Iterator[Row]:
+def _checked(path: Path, rows: Iterator[RawRow], on_zoneless: OnZoneless | None) -> Iterator[Row]:
     before: datetime | None = None
+    zoneless = False
     for line, raw_at, raw_value in rows:
         where = f"{path}, line {line}"
-        at, value = _timestamp(where, raw_at), _value(where, raw_value)
+        (at, has_zone), value = _timestamp(where, raw_at), _value(where, raw_value)
         if before is not None and at <= before:
             found = "is repeated" if at == before else f"comes after {before.isoformat()}"
             raise BadHistory(f"{where}: timestamp {at.isoformat()} {found}; sort the rows by time and keep one of each")
-        before = at
+        before, zoneless = at, zoneless or not has_zone
         yield at, value
+    if zoneless and on_zoneless is not None:
+        on_zoneless(path)
 
 
-def _timestamp(where: str, raw: object) -> datetime:
+def _timestamp(where: str, raw: object) -> tuple[datetime, bool]:
+    """In UTC, and whether it had a zone."""
     try:
-        at = raw if isinstance(raw, datetime) else datetime.fromisoformat(str(raw).strip())
-        at = at.replace(tzinfo=UTC) if at.utcoffset() is None else at.astimezone(UTC)
+        written = raw if isinstance(raw, datetime) else datetime.fromisoformat(str(raw).strip())
+        has_zone = written.utcoffset() is not None
+        at = written.astimezone(UTC) if has_zone else written.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise BadHistory(
             f"{where}: timestamp {_shown(str(raw))}; expected ISO 8601, for example 2026-01-31T20:15:00Z"
@@ -163,7 +172,7 @@ def _timestamp(where: str, raw: object) -> datetime:
         raise BadHistory(
             f"{where}: timestamp {at.isoformat()} lies outside {EARLIEST.year}..{LATEST.year}; wrong unit?"
         )
-    return at
+    return at, has_zone
 
 
 def _value(where: str, raw: object) -> float:

@@ -17,6 +17,7 @@ class Past:
         self.series = series
         self.day = series.bins_per_day
         self.hour = max(self.day // 24, 1)
+        """Bins of an hour; the whole ones where a step does not divide it."""
         self.known = series.known
         self.first = int(np.argmax(self.known)) if self.known.any() else len(series)
         self._before = int((series.start - EPOCH) // series.step)
@@ -69,8 +70,12 @@ class Past:
         return np.where(inside, self.known[np.maximum(index, 0)], False).astype(np.float64)
 
     def last_hour(self, origins: IntArray) -> IntArray:
-        """[B], the bin before which the clock's last full hour ended; all before it was known at the origin."""
-        bins: IntArray = np.maximum(origins + 1 - (origins + 1 + self.phase) % self.hour, 0)
+        """[B], the bin before which the clock's last full hour ended; all before it was known at the origin.
+
+        Hours are counted from midnight, so that it does not matter where a history starts; those of a step that does
+        not divide an hour are a part of a bin too short.
+        """
+        bins: IntArray = np.maximum(origins + 1 - (origins + 1 + self.phase) % self.day % self.hour, 0)
         return bins
 
     def midnight(self, origins: IntArray) -> IntArray:

@@ -36,13 +36,14 @@ from forecaster.train import Source, SourceKind, TrainConfig, describe, fit
 from forecaster.versions import REPLACES
 
 Layers = Literal["light", "all"]
-LEAST_DAYS = 3.0
-"""Of a history before the days to judge on; with fewer, not even yesterday's pattern has been seen to repeat."""
+LEARNED_HOURS = 72
+"""Measured before the days to judge on; in fewer, not even yesterday's pattern has been seen to repeat."""
 _LIGHT = ("gate", "spread", "correction", "peak")
 """The heads: whom to trust, how wide, what to add. What is recognised in a load stays as it is."""
 _RATES: Mapping[Layers, float] = {"light": 3e-4, "all": 1e-4}
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -181,12 +182,11 @@ def _metrics(artefact: Artefact) -> dict[str, Any]:
 def _cut(series: Series, config: RefitConfig) -> int:
     """The first bin to judge on."""
     cut = len(series) - round(config.judge_days * series.bins_per_day)
-    known = series.known[: max(cut, 0)]
-    learned = (len(known) - int(np.argmax(known))) / series.bins_per_day if known.any() else 0.0
-    if learned < LEAST_DAYS:
+    learned = round(series.known[: max(cut, 0)].sum() * series.step / _HOUR)
+    if learned < LEARNED_HOURS:
         raise BadHistory(
-            f"{series.name}: {learned:.1f} days before the latest {config.judge_days:g}, which are for the "
-            f"comparison; a refit learns from {LEAST_DAYS:g} or more: use a longer history"
+            f"{series.name}: {learned} hours measured before the latest {config.judge_days:g} days, which are for the "
+            f"comparison; a refit learns from {LEARNED_HOURS} or more: use a longer history, gaps do not count"
         )
     if (hours := _measured_hours(series, _compared(series, cut, config.every))) < LEAST_HOURS:
         raise BadHistory(

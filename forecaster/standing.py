@@ -14,14 +14,14 @@ from datetime import timedelta
 import numpy as np
 
 from forecaster.behind import Across, Block, find, raw
-from forecaster.errors import NoForecast
 from forecaster.forecast import HORIZON, LEVELS
 from forecaster.past import Past
 from forecaster.ridge import SEEN_DAYS, Fit, design, fitted, moves_by
 from forecaster.series import DAY, EPOCH, BoolArray, FloatArray, IntArray, Series
+from forecaster.steps import check_step
 from forecaster.tally import OF_RIDGE, OF_VALUES, WEEK_HOURS, Tally, terms_of_ridge, terms_of_values
 from forecaster.usual import GAPS, SPANS_DAYS, usual_across
-from forecaster.windows import DAYS, MAX_STEP, MIN_STEP, RULE_STEPS, Itself
+from forecaster.windows import DAYS, RULE_STEPS, Itself
 
 Read = Callable[[int, int], tuple[FloatArray, BoolArray]]
 """Held values and whether they were measured, of bins first..stop-1 of all workloads: [stop - first, W] each."""
@@ -35,11 +35,7 @@ class Standing:
     """Of W workloads with bins of one step, as of the bin that was added last."""
 
     def __init__(self, columns: int, step: timedelta, next_bin: int) -> None:
-        if not MIN_STEP <= step <= MAX_STEP or timedelta(hours=1) % step:
-            raise NoForecast(
-                f"a fleet with a step of {step}: it must divide an hour, and lie between {MIN_STEP} and {MAX_STEP}; "
-                "use for example 1 min or 5 min"
-            )
+        check_step("a fleet", step)
         self.step = step
         self.day = DAY // step
         self.hour = self.day // 24

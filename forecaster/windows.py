@@ -6,7 +6,7 @@ and is marked as missing; a lag whose window was hardly measured counts as not t
 
 What changes slowly (how much it usually moves, what its own ridge has learned, which rules were right of late) is taken
 as of the last full hour or midnight. Works in steps, not in minutes: any step from 15 seconds to five minutes that
-divides a day. Pure: numpy only.
+divides an hour. Pure: numpy only.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecaster.behind import Along, Behind
-from forecaster.errors import NoForecast
 from forecaster.forecast import HORIZON, LEVELS
 from forecaster.lags import BEFORE, Now, context_ago, day_to_day, grouped, lags
 from forecaster.past import Past, mean_before, running
 from forecaster.ridge import Fits, Ridge
 from forecaster.series import DAY, BoolArray, FloatArray, IntArray, Series
+from forecaster.steps import check_step
 from forecaster.success import Success
 from forecaster.targets import targets
 from forecaster.usual import GAPS, SPANS_DAYS, Usual, over_the_horizon
@@ -51,7 +51,6 @@ CHANNELS = 5
 CALENDAR = 6
 """The last features; hidden in a share of the training. None tells the day of the week: what weekdays mean differs from
 one workload to the next, and the lags of 7 and 14 days say it of this one."""
-MIN_STEP, MAX_STEP = timedelta(seconds=15), timedelta(minutes=5)
 
 _WINDOW = BEFORE + HORIZON + AFTER
 
@@ -119,11 +118,7 @@ class Windows:
     """A series prepared once, so that the inputs of any of its origins are a few look-ups."""
 
     def __init__(self, series: Series, fits: Fits | None = None) -> None:
-        if not MIN_STEP <= series.step <= MAX_STEP:
-            raise NoForecast(
-                f"{series.name}: a step of {series.step}; the network takes {MIN_STEP} to {MAX_STEP}: "
-                "make a finer series coarser first, hold no coarser one up"
-            )
+        check_step(series.name, series.step)
         self.series = series
         self._past = Past(series)
         self._ridge = Ridge(self._past, fits)

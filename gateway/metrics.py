@@ -1,25 +1,11 @@
 """What the gateway reports to Prometheus; one registry per gateway, so that several can live in one process.
 
-websocket_connections_total              gauge      connections now; status = active | inactive, endpoint. Inactive is
-                                                    draining or past its heartbeat
-websocket_handshake_duration_seconds     histogram  from the request's arrival at the application to its answer;
-                                                    outcome = accepted | refused_origin | refused_draining |
-                                                    refused_capacity | abandoned (the peer was gone before the
-                                                    answer), so its count is also the count of refusals
-websocket_message_rate_total             counter    messages; direction = in | out, client_type. Out counts once per
-                                                    receiver, when its socket or queue has taken the message
-websocket_message_errors_total           counter    incoming messages that were answered by an error; code
-websocket_closes_total                   counter    connections that ended; code, 4008 being slow consumers, 1011 lost
-                                                    heartbeats, 1006 sockets that ended without a close frame
-websocket_send_queue_bytes               gauge      bytes that wait for clients that read slowly, in the queues and in
-                                                    the sockets' own buffers
-websocket_rooms                          gauge      rooms that have a member
-process_*                                           CPU, memory and file descriptors of the process
+METRICS says what each is; `process_*` beside them are CPU, memory and file descriptors of the process.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -32,6 +18,44 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 CLIENT_TYPES = ("browser", "mobile", "service", "bot", "other")
 """All values of the label client_type: it comes from the client, so it must not be free text."""
+
+CONNECTIONS, ROOMS, QUEUED = "websocket_connections_total", "websocket_rooms", "websocket_send_queue_bytes"
+HANDSHAKES, MESSAGES = "websocket_handshake_duration_seconds", "websocket_message_rate_total"
+ERRORS, CLOSES = "websocket_message_errors_total", "websocket_closes_total"
+METRICS: Mapping[str, tuple[str, tuple[str, ...], str]] = {
+    CONNECTIONS: (
+        "gauge",
+        ("status", "endpoint"),
+        "Connections now: a gauge in spite of its name. The status is active or inactive, which is draining or past "
+        "its heartbeat.",
+    ),
+    HANDSHAKES: (
+        "histogram",
+        ("outcome",),
+        "From a request's arrival at the application to its answer, so that its count is also that of refusals. The "
+        f"outcome is one of {', '.join(Outcome)}; of the last, the peer was gone before the answer.",
+    ),
+    MESSAGES: (
+        "counter",
+        ("direction", "client_type"),
+        "Messages, in or out. Out counts once per receiver, when its socket or queue has taken the message. The client "
+        f"type is one of {', '.join(CLIENT_TYPES)}.",
+    ),
+    ERRORS: ("counter", ("code",), "Incoming messages that were answered by an error."),
+    CLOSES: (
+        "counter",
+        ("code",),
+        "Connections that ended. 4008 are slow consumers, 1011 lost heartbeats, 1006 sockets that ended without a "
+        "close frame; codes that applications invent are other.",
+    ),
+    QUEUED: (
+        "gauge",
+        (),
+        "Bytes that wait for clients that read slowly, in the queues and in the sockets' own buffers.",
+    ),
+    ROOMS: ("gauge", (), "Rooms that have a member."),
+}
+"""Name -> type, labels, help: all that the gateway exports of itself."""
 
 _CLOSE_CODES = frozenset({*range(1000, 1004), *range(1005, 1014), 4008})
 _HANDSHAKE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -53,30 +77,18 @@ class Metrics:
     def __init__(self, endpoint: str, gauges: Gauges) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        connections = Gauge(
-            "websocket_connections_total", "Connections now", ["status", "endpoint"], registry=self._registry
-        )
+        connections = Gauge(*_described(CONNECTIONS), registry=self._registry)
         connections.labels("active", endpoint).set_function(gauges.active)
         connections.labels("inactive", endpoint).set_function(gauges.inactive)
-        Gauge(
-            "websocket_send_queue_bytes", "Bytes that wait for clients that read slowly", registry=self._registry
-        ).set_function(gauges.queued_bytes)
-        Gauge("websocket_rooms", "Rooms that have a member", registry=self._registry).set_function(gauges.rooms)
-        handshakes = Histogram(
-            "websocket_handshake_duration_seconds",
-            "From a handshake's arrival at the application to its answer",
-            ["outcome"],
-            buckets=_HANDSHAKE_BUCKETS,
-            registry=self._registry,
-        )
+        Gauge(*_described(QUEUED), registry=self._registry).set_function(gauges.queued_bytes)
+        Gauge(*_described(ROOMS), registry=self._registry).set_function(gauges.rooms)
+        handshakes = Histogram(*_described(HANDSHAKES), buckets=_HANDSHAKE_BUCKETS, registry=self._registry)
         self._handshakes = {outcome: handshakes.labels(outcome) for outcome in Outcome}
-        messages = Counter("websocket_message_rate", "Messages", ["direction", "client_type"], registry=self._registry)
+        messages = Counter(*_described(MESSAGES), registry=self._registry)
         self._received = {kind: messages.labels("in", kind) for kind in CLIENT_TYPES}
         self._sent = {kind: messages.labels("out", kind) for kind in CLIENT_TYPES}
-        self._errors = Counter(
-            "websocket_message_errors", "Messages answered by an error", ["code"], registry=self._registry
-        )
-        self._closes = Counter("websocket_closes", "Connections that ended", ["code"], registry=self._registry)
+        self._errors = Counter(*_described(ERRORS), registry=self._registry)
+        self._closes = Counter(*_described(CLOSES), registry=self._registry)
 
     def handshake(self, outcome: Outcome, seconds: float) -> None:
         """A handshake was answered."""
@@ -101,6 +113,12 @@ class Metrics:
     def exposition(self) -> bytes:
         """Everything, in the Prometheus text format."""
         return generate_latest(self._registry)
+
+
+def _described(name: str) -> tuple[str, str, tuple[str, ...]]:
+    """A metric's name, help and labels, as Prometheus's client takes them."""
+    _, labels, text = METRICS[name]
+    return name, text, labels
 
 
 def client_type(claimed: str | None) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from controller import metrics
+import controller.metrics
+import gateway.metrics
 from foresail import cli
-from tools import cli_reference
+from tools import cli_reference, metrics_reference
 from tools.requirements import ROOT
 
 
@@ -14,7 +15,17 @@ def generated() -> Mapping[str, str]:
     """The text of every generated page, by its path in the clone."""
     return {
         "docs/reference/cli.md": cli_reference.page(cli.parser()),
-        "docs/reference/metrics.md": metrics.reference(),
+        "docs/reference/metrics.md": metrics_reference.page(
+            "Controller metrics",
+            "Generated from `controller/metrics.py`. Base units; a value that is not known is absent.",
+            controller.metrics.METRICS,
+        ),
+        "docs/reference/gateway-metrics.md": metrics_reference.page(
+            "Gateway metrics",
+            "Generated from `gateway/metrics.py`. Base units. Beside these, `process_*`: CPU, memory and file "
+            "descriptors of the process.",
+            gateway.metrics.METRICS,
+        ),
     }
 
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import gzip
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from forecaster.baselines import BASELINES
 from forecaster.evaluate import REGIMES, STEPS, MeanScore, Score, Yardstick, mean_score, origins_from, score_against
-from forecaster.forecast import HORIZON, Ask, Forecaster, Forecasts, Window
+from forecaster.forecast import Ask, Forecaster, Forecasts, Window
 from forecaster.series import IntArray, Series
+from forecaster.steps import MIN_STEP
 from forecaster.verdict import shares
-from forecaster.windows import MIN_STEP
 from foresail.commands.forecast import arm_of, forecaster_of
 from foresail.commands.history_options import add_kind_option, add_prometheus_options, read_histories
 from foresail.errors import UsageError
-from foresail.output import check_picture, check_place, emit_json, number, out, progress, table, whole_file
+from foresail.forecasts_file import FORMATS, write_forecasts
+from foresail.output import check_picture, check_place, emit_json, number, out, progress, table
 from foresail.plots.backtest import draw_backtest
 
 _EXAMPLES = """examples:
@@ -30,12 +28,22 @@ _EXAMPLES = """examples:
   foresail backtest chat.csv shop.csv news.csv --class schedule --class daily --class daily --json scores.json
 below 1 is better than persistence: the last value with the spread of past increments, or (tracked) with a spread that
 follows them online. With several histories, the last tables hold the geometric means over all and over each class."""
-_FORMATS = (".csv", ".csv.gz", ".parquet")
 _COLUMNS = ("model", "MAE", "pinball", "on up-ramps", "tracked", "on up-ramps", "0.95", "0.99", "coverage 0.95, %",
             "on up-ramps")  # fmt: skip
 _SHARED_OUT = ("model", *(f"step {step}" for step in STEPS), *REGIMES, "peak")
 _TIMED = (1, 5, 15)
 _TIMING = ("model", *(f"lag at {step}" for step in _TIMED), *(f"longest at {step}" for step in _TIMED), "peak 0.95, %")
+
+_LEGEND = """\
+MAE, pinball: the error of the median and of all quantiles, over persistence's; below 1 is better
+on up-ramps: the same of targets further above the last value than nine in ten past moves of as many steps
+tracked: pinball over that of persistence whose spread follows the load; then on up-ramps, at 0.95 and at 0.99 alone
+coverage 0.95: of 100 targets, how many lay at or below the 0.95 quantile: 95 is honest"""
+_LEGEND_OF_PARTS = """\
+step N: N steps ahead; down-ramp: as up-ramp, downwards; calm: neither; spike: above 99 in 100 past moves
+peak: the highest of the next 15 steps; peak 0.95: of 100 peaks, how many lay at or below its 0.95 quantile
+lag at N: by how many steps a forecast N steps ahead comes late; 0 is in time, N repeats the last value
+longest at N: forecasts N steps ahead in a row whose 0.95 quantile the load passed"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +80,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         type=Path,
         nargs="*",
         metavar="FILE",
-        help="CSV, gzipped CSV or Parquet with columns timestamp,value; or --prometheus",
+        help="CSV, gzipped CSV or Parquet with columns timestamp,value (UTC where no zone is given); or --prometheus",
     )
     p.add_argument(
         "--class",
@@ -145,8 +153,8 @@ def _check(options: argparse.Namespace) -> None:
     """Raises UsageError for what would fail only after the long work."""
     count = len(options.files) or len(options.query)
     if options.forecasts_out:
-        if not options.forecasts_out.name.endswith(_FORMATS):
-            raise UsageError(f"{options.forecasts_out}: forecasts are written as {', '.join(_FORMATS)}")
+        if not options.forecasts_out.name.endswith(FORMATS):
+            raise UsageError(f"{options.forecasts_out}: forecasts are written as {', '.join(FORMATS)}")
         if count > 1:
             raise UsageError(f"--forecasts-out with {count} histories; expected one: give them one at a time")
     if options.classes and len(options.classes) != count:
@@ -229,11 +237,13 @@ def _print(done: Sequence[Backtested]) -> None:
                 out.print(f"{score.model}: {_fallen(rulings)}")
     if len(done) > 1:
         _print_means(done)
+        out.print(_LEGEND)
         return
     title = "pinball by step and by regime, ratios to tracked persistence"
     out.print(table(title, _SHARED_OUT, [_shared_out(score) for score in done[0].scores]))
     title = "peak-timing lag in steps; longest run of misses of 0.95 in origins (of as many, by chance); peak"
     out.print(table(title, _TIMING, [_timing(score) for score in done[0].scores]))
+    out.print(f"{_LEGEND}\n{_LEGEND_OF_PARTS}")
 
 
 def _print_means(done: Sequence[Backtested]) -> None:
@@ -267,36 +277,3 @@ def _timing(made: Score) -> list[str]:
     runs = [f"{number(x.misses.longest, 0)} ({number(x.misses.longest_independent, 1)})" for x in steps]
     covered = number(100 * made.peak.coverage["0.95"], 1)
     return [made.model, *(number(x.lag, 0) for x in steps), *runs, covered]
-
-
-def write_forecasts(series: Series, forecasts: Forecasts, path: Path) -> None:
-    """A long table origin,horizon,level,value; origin is the start of the last known bin."""
-    origins = np.array([f"{series.time(int(k)):%Y-%m-%dT%H:%M:%SZ}" for k in forecasts.origins])
-    count, levels = len(origins), np.array(forecasts.levels)
-    columns = {
-        "origin": np.repeat(origins, HORIZON * len(levels)),
-        "horizon": np.tile(np.repeat(np.arange(1, HORIZON + 1), len(levels)), count),
-        "level": np.tile(levels, count * HORIZON),
-        "value": forecasts.quantiles.ravel(),
-    }
-    with whole_file(path) as fresh:
-        if path.suffix == ".parquet":
-            _write_parquet(columns, fresh)
-        else:
-            _write_csv(columns, fresh)
-
-
-def _write_csv(columns: dict[str, np.ndarray], path: Path) -> None:
-    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    with gzip.open(path, "wt", compresslevel=4) if path.suffix == ".gz" else path.open("w") as file:
-        file.write(",".join(columns) + "\n")
-        file.writelines(f"{origin},{horizon},{level:g},{value:.10g}\n" for origin, horizon, level, value in rows)
-
-
-def _write_parquet(columns: dict[str, np.ndarray], path: Path) -> None:
-    try:
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError:
-        raise UsageError("writing Parquet needs pyarrow; install foresail[parquet], or name a .csv.gz") from None
-    parquet.write_table(pyarrow.table(columns), path)

@@ -136,9 +136,9 @@ def _scenario(options: argparse.Namespace, length: timedelta) -> Scenario:
             f"--clients {clients}; expected {FEWEST_CLIENTS} to {MOST_CLIENTS}: the workload has at most "
             f"{BOUNDS.max_replicas} pods for {CAPACITY} clients each, and beyond 70 % of that every arm is as short"
         )
-    from forecaster.history import load_history
+    from foresail.commands.history_options import load_histories
 
-    return from_trace(load_history(options.trace), clients, length, POD_START, options.seed)
+    return from_trace(load_histories([options.trace])[0], clients, length, POD_START, options.seed)
 
 
 def _print(report: Report) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from forecaster.baselines import BASELINES
 from forecaster.forecast import HORIZON, Ask, Forecast, Forecaster, Window
 from forecaster.series import Series
+from forecaster.verdict import Ruling
 from foresail.commands.history_options import add_history_options, parse_moment, read_history
 from foresail.errors import UsageError
 from foresail.models import find_model
@@ -63,11 +64,12 @@ def forecaster_of(name: str) -> Forecaster:
         return BASELINES[name]
     from forecaster.predict import load_calibrated, load_forecaster, load_network
 
+    also = f"; MODEL{_CALIBRATED} or MODEL{_BARE}; or a baseline: {', '.join(BASELINES)}"
     if name.endswith(_BARE):
-        return load_network(find_model(name.removesuffix(_BARE)))
+        return load_network(find_model(name.removesuffix(_BARE), also))
     if name.endswith(_CALIBRATED):
-        return load_calibrated(find_model(name.removesuffix(_CALIBRATED)))
-    return load_forecaster(find_model(name))
+        return load_calibrated(find_model(name.removesuffix(_CALIBRATED), also))
+    return load_forecaster(find_model(name, also))
 
 
 def arm_of(name: str, forecaster: Forecaster) -> str:
@@ -148,9 +150,12 @@ def _print(series: Series, forecast: Forecast, measured_until: datetime) -> None
     rows.append([peak, *(number(forecast.peak_at(x), digits) for x in _SHOWN)])
     until = f"{measured_until:%Y-%m-%d %H:%M} UTC"
     title = f"{series.name}, measured until {until}, by {forecast.model}"
-    out.print(table(title, ["step from", *(f"{x:g}" for x in _SHOWN)], rows))
-    if forecast.verdict:
-        out.print(forecast.verdict.sentence())
+    said = [forecast.verdict.sentence()] if forecast.verdict else []
+    shown = table(title, ["step from", *(f"{x:g}" for x in _SHOWN)], rows)
+    # Whoever reads the figures of an abstention must have read that they are not to be acted on.
+    abstains = forecast.verdict is not None and forecast.verdict.ruling is Ruling.ABSTAIN
+    for part in [*said, shown] if abstains else [shown, *said]:
+        out.print(part)
     unmeasured = forecast.origin + forecast.step - measured_until
     if unmeasured > timedelta(0):
         out.print(f"nothing was measured since {until} ({_span(unmeasured)}): the forecast holds the last value")

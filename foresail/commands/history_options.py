@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from forecaster.history import EARLIEST, LATEST, LONGEST, load_history
 from forecaster.series import DAY, Kind, Series
 from foresail.errors import UsageError
-from foresail.output import progress
+from foresail.output import err, progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -32,7 +32,10 @@ _LONGEST_NAME = 60
 def add_history_options(parser: argparse.ArgumentParser, days: Sequence[str] = ("--days", "--history-days")) -> None:
     """FILE, its kind, and what may stand in its place; `days` where a command has another use for `--days`."""
     parser.add_argument(
-        "file", type=Path, nargs="?", help="CSV, gzipped CSV or Parquet with columns timestamp,value; or --prometheus"
+        "file",
+        type=Path,
+        nargs="?",
+        help="CSV, gzipped CSV or Parquet with columns timestamp,value (UTC where no zone is given); or --prometheus",
     )
     add_kind_option(parser)
     add_prometheus_options(parser, days)
@@ -98,7 +101,20 @@ def read_histories(options: argparse.Namespace, files: Sequence[Path], finest: t
     if not files and not options.prometheus and not options.query:
         raise UsageError("no history; name a FILE, or --prometheus URL with --query QUERY")
     kind = kind_of(options)
-    return [load_history(file, kind, finest) for file in files] or from_prometheus(options, kind)
+    return load_histories(files, kind, finest) or from_prometheus(options, kind)
+
+
+def load_histories(files: Sequence[Path], kind: Kind = Kind.FLOW, finest: timedelta = _MINUTE) -> list[Series]:
+    """Every file as a history, with a note on standard error where times without a zone were read as UTC.
+
+    Raises BadHistory.
+    """
+    zoneless: list[Path] = []
+    read = [load_history(file, kind, finest, zoneless.append) for file in files]
+    if zoneless:
+        more = f" and {len(zoneless) - 1} more" if zoneless[1:] else ""
+        err.print(f"{zoneless[0]}{more}: timestamps without a time zone, read as UTC", soft_wrap=True)
+    return read
 
 
 def from_prometheus(options: argparse.Namespace, kind: Kind = Kind.FLOW) -> list[Series]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from controller.simulation.load import TICK, Load, load_from_series
-from forecaster.history import load_history
 from forecaster.series import Kind
+from foresail.commands.history_options import load_histories
 from foresail.errors import UsageError
 from foresail.output import emit_json, number, out, progress, table
 
@@ -101,7 +101,7 @@ def _is_socket_url(url: str) -> bool:
 
 
 def _load(options: argparse.Namespace) -> Load:
-    trace = load_history(options.file, Kind.STOCK)
+    trace = load_histories([options.file], Kind.STOCK)[0]
     first = int(options.share * len(trace))
     part = trace.part(first, min(len(trace), first + max(1, round(timedelta(hours=options.hours) / trace.step))))
     if not part.known.any() or not part.values[part.known].max() > 0:

@@ -8,10 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forecaster.history import load_history
 from forecaster.series import Series
-from forecaster.windows import MIN_STEP
-from foresail.commands.history_options import add_prometheus_options, from_prometheus
+from forecaster.steps import MIN_STEP
+from foresail.commands.history_options import add_prometheus_options, from_prometheus, load_histories
 from foresail.errors import UsageError
 from foresail.output import err, out, progress
 
@@ -42,7 +41,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "folder",
         type=Path,
         nargs="?",
-        help="folder of CSV, gzipped CSV or Parquet files with columns timestamp,value; and/or --prometheus",
+        help="folder of CSV, gzipped CSV or Parquet files with columns timestamp,value (UTC where no zone is given); "
+        "and/or --prometheus",
     )
     p.add_argument(
         "--out", type=Path, required=True, metavar="MODEL", help="folder to write; replaced if it is a model"
@@ -130,4 +130,4 @@ def _histories(folder: Path, exclude: list[str]) -> list[Series]:
     ]
     if not files:
         raise UsageError(f"{folder}: no file ends in {', '.join(_SUFFIXES)} (after --exclude); name another folder")
-    return [load_history(f, finest=MIN_STEP) for f in files]
+    return load_histories(files, finest=MIN_STEP)

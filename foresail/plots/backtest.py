@@ -97,12 +97,13 @@ def _draw_reliability(axes: Axes, scores: Sequence[Score]) -> None:
 
 
 def _draw_error(axes: Axes, title: str, scores: Sequence[Score], ratios: Sequence[Sequence[float]]) -> None:
-    """One line per arm; its colour is the one of the reliability diagram."""
+    """One line per arm, in the colour that it has in the reliability diagram."""
     steps = [int(step) for step in scores[0].by_step]
-    axes.axhline(1.0, color="black", linewidth=0.8, linestyle=":")
-    for k, by_step in enumerate(ratios):
-        axes.plot(steps, by_step, marker="o", markersize=3, color=f"C{k}")
+    axes.axhline(1.0, color="black", linewidth=0.8, linestyle=":", label="persistence")
+    for k, (made, by_step) in enumerate(zip(scores, ratios, strict=True)):
+        axes.plot(steps, by_step, marker="o", markersize=3, color=f"C{k}", label=made.model)
     axes.set(title=title, xlabel="step of the horizon", xticks=steps, ylim=(0, None))
+    axes.legend(loc="lower left", fontsize="small")
 
 
 def _times(series: Series, bins: IntArray) -> NDArray[np.datetime64]:

@@ -1,20 +1,18 @@
-"""The controller's metrics: what they say of an entry, what is absent, and that the reference page names them all."""
+"""The controller's metrics: what they say of an entry, what is absent, and that METRICS names them all."""
 
 from __future__ import annotations
 
 import socket
 import urllib.request
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from controller.metrics import METRICS, VERBS, ControllerMetrics, Reported, reference, reported, serve_metrics, verb
+from controller.metrics import METRICS, VERBS, ControllerMetrics, Reported, reported, serve_metrics, verb
 from tests.dashboard.runs import an_hour, blind
 from tests.helpers.processes import free_port
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 Samples = dict[tuple[str, tuple[str, ...]], float]
 
 
@@ -93,10 +91,6 @@ def test_what_is_exported_is_what_the_table_names(metrics: ControllerMetrics) ->
         family = families[name.removesuffix("_total")]
         assert (family.type, family.documentation) == (kind, text)
         assert all(set(sample.labels) == set(labels) for sample in family.samples)
-
-
-def test_the_reference_page_is_the_one_that_the_table_gives() -> None:
-    assert PAGE.read_text() == reference()
 
 
 def test_the_newest_decision_is_read_back(metrics: ControllerMetrics) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,38 +13,14 @@ from hypothesis import strategies as st
 from forecaster.baselines import BASELINES
 from forecaster.calibrated import Calibrated
 from forecaster.errors import NoForecast
-from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts, Window
+from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts
 from forecaster.series import Series
+from tests.helpers.forecasters import Counted, assert_same, at
 from tests.helpers.histories import a_load, a_series, with_another_future
 
 NAN = float("nan")
-WHOLE = Window()
 RULE = BASELINES["level-plus-yesterday"]
 loads = st.builds(a_load, st.integers(0, 2**32 - 1), st.integers(3, 5), gaps=st.integers(0, 4))
-
-
-class Counted:
-    """A rule that is off by a factor, and counts the origins it is asked for."""
-
-    name = "counted"
-
-    def __init__(self, factor: float = 1.0) -> None:
-        self.asked = 0
-        self._factor = factor
-
-    def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
-        self.asked += sum(len(ask.origins) for ask in asks)
-        made = RULE.forecast(asks)
-        return [replace(m, quantiles=self._factor * m.quantiles, peak=self._factor * m.peak) for m in made]
-
-
-def at(forecaster: Calibrated, series: Series, *origins: int, window: Window = WHOLE) -> Forecasts:
-    return forecaster.forecast([Ask(series, np.array(origins, dtype=np.int64), window)])[0]
-
-
-def assert_same(a: Forecasts, b: Forecasts) -> None:
-    np.testing.assert_allclose(a.quantiles, b.quantiles, rtol=1e-12)
-    np.testing.assert_allclose(a.peak, b.peak, rtol=1e-12)
 
 
 def origin_of(data: st.DataObject, series: Series) -> int:
@@ -98,7 +73,7 @@ def test_more_workloads_than_it_remembers_are_answered_tick_after_tick() -> None
 
 
 def test_a_tick_asks_the_inner_forecaster_for_what_is_new_only() -> None:
-    series, inner = a_load(1, days=5), Counted()
+    series, inner = a_load(1, days=5), Counted(RULE)
     forecaster = Calibrated(inner)
     at(forecaster, series.part(0, 1301), 1300)
     first = inner.asked
@@ -129,7 +104,7 @@ def test_it_covers_where_the_inner_forecaster_does_not(factor: float, left: floa
         return abs(float((truth <= made.quantiles[..., top]).mean()) - 0.9)
 
     ask = [Ask(series, origins)]
-    bare, calibrated = (misses(f.forecast(ask)[0]) for f in (Counted(factor), Calibrated(Counted(factor))))
+    bare, calibrated = (misses(f.forecast(ask)[0]) for f in (Counted(RULE, factor), Calibrated(Counted(RULE, factor))))
     assert calibrated < left * bare
 
 

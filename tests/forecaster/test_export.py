@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,21 @@ def test_the_shipped_weights_and_the_shipped_network_are_one() -> None:
     network = Network(NetworkConfig(**manifest["network"]))
     network.load_state_dict(load((BASE / WEIGHTS).read_bytes()))
     assert_parity(network, (BASE / MODEL).read_bytes())
+
+
+def test_an_export_does_not_speak_of_libraries_that_it_does_not_need(
+    fresh: tuple[Any, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    from forecaster.export import to_onnx
+
+    exporter = logging.getLogger("torch.onnx._internal.exporter._registration")
+    exporter.addHandler(caplog.handler)
+    try:
+        to_onnx(fresh[0])
+        exporter.warning("another matter")
+    finally:
+        exporter.removeHandler(caplog.handler)
+    assert {record.getMessage() for record in caplog.records if record.name == exporter.name} == {"another matter"}
 
 
 def test_an_export_says_nothing_of_the_machine_and_is_always_the_same(fresh: tuple[Any, bytes]) -> None:

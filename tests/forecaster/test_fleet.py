@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from datetime import timedelta
@@ -13,12 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from forecaster.errors import BadHistory, NoForecast
+from forecaster.errors import BadHistory, NoForecast, StorageFailed
 from forecaster.fleet import Fleet, Newcomer
 from forecaster.forecast import HORIZON, LEVELS, Window
 from forecaster.rows import Rows, Shape
 from forecaster.series import EPOCH, FloatArray, Series
 from forecaster.windows import Float32Array, Inputs, Windows
+from tests.helpers.disks import files_up_to
 from tests.helpers.histories import MINUTE, a_load, a_series
 
 NAN = float("nan")
@@ -266,14 +266,12 @@ def test_a_forecast_after_the_work_is_by_what_was_made(tmp_path: Path) -> None:
     rows.close()
 
 
-def test_a_bin_that_could_not_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bin_that_could_not_be_written_leaves_nothing(tmp_path: Path) -> None:
     load = a_load(0, days=2, gaps=0)
     rows = a_file(tmp_path, [load], DAY)
     fleet = Fleet(rows, Echo())
-    with monkeypatch.context() as full:
-        full.setattr(os, "pwrite", lambda *_: 0)
-        with pytest.raises(OSError, match="make room on the disk"):
-            fleet.append(load.time(DAY), np.array([1e6]))
+    with files_up_to((tmp_path / "rows").stat().st_size), pytest.raises(StorageFailed, match="make room on the disk"):
+        fleet.append(load.time(DAY), np.array([1e6]))
     fleet.append(load.time(DAY), np.array([NAN]))
     assert rows.read(DAY + rows.first, DAY + rows.first + 1)[0].tolist() == [[load.values[DAY - 1]]]
     rows.close()

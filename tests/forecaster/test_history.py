@@ -64,6 +64,17 @@ def test_spellings_of_the_same_file(tmp_path: Path, text: str) -> None:
     assert series.values.tolist() == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"), [(GOOD, 0), (GOOD.replace("+00:00", ""), 1), (GOOD.replace("+00:00", "", 1), 1)],
+    ids=["all with a zone", "none", "some"],
+)  # fmt: skip
+def test_whoever_asks_is_told_once_of_times_without_a_zone(tmp_path: Path, text: str, told: int) -> None:
+    (tmp_path / "load.csv").write_text(text)
+    zoneless: list[Path] = []
+    load_history(tmp_path / "load.csv", on_zoneless=zoneless.append)
+    assert zoneless == [tmp_path / "load.csv"] * told
+
+
 def test_jitter_and_one_late_scrape_do_not_change_the_grid(tmp_path: Path) -> None:
     seconds = [1, 60, 120, 180, 241, 299, 400, 460]
     rows = [f"{(MONDAY + timedelta(seconds=s)).isoformat()},{k}" for k, s in enumerate(seconds)]

@@ -45,6 +45,18 @@ def test_where_a_history_starts_does_not_move_hours_and_days(series: Series, lat
     )
 
 
+@pytest.mark.parametrize("seconds", [27, 32, 288, 3600 * 8])
+def test_hours_are_those_of_the_day_also_where_a_step_does_not_divide_them(seconds: int) -> None:
+    step = timedelta(seconds=seconds)
+    series = a_series(np.ones(3 * (DAY // step)), step)
+    whole, late = Past(series), Past(series.part(DAY // step, len(series)))
+    origins = np.arange(2 * (DAY // step), len(series))
+    tops = whole.last_hour(origins)
+    np.testing.assert_array_equal(late.last_hour(origins - DAY // step) + DAY // step, tops)
+    assert (tops <= origins + 1).all()
+    assert (tops > origins + 1 - whole.hour).all()
+
+
 def test_a_missing_bin_holds_the_value_before_it_and_the_first_one_reaches_back() -> None:
     past = Past(a_series([NAN, NAN, 3.0, NAN, 5.0, NAN]))
     assert past.first == 2

@@ -124,15 +124,22 @@ def test_of_two_models_the_better_one_is_seen(base: Artefact, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("series", "found"),
     [
-        (a_load(5, days=4), "load: 2.0 days before the latest 2, which are for the comparison; .* 3 or more"),
-        (a_load(5, days=1), "load: 0.0 days before"),
-        (five_minutes([np.nan] * 4 * PER_DAY + [1.0] * 2 * PER_DAY), "load: 0.0 days before"),
+        (
+            a_load(5, days=4, gaps=0),
+            "load: 48 hours measured before the latest 2 days, which are for the comparison; .* 72 or more",
+        ),
+        (a_load(5, days=1), "load: 0 hours measured before"),
+        (five_minutes([np.nan] * 4 * PER_DAY + [1.0] * 2 * PER_DAY), "load: 0 hours measured before"),
+        (
+            five_minutes([1.0] * PER_DAY + [np.nan] * 2 * PER_DAY + [1.0] * 3 * PER_DAY),
+            "load: 48 hours measured before .* gaps do not count",
+        ),
         (
             five_minutes([1.0] * 4 * PER_DAY + [np.nan] * 2 * PER_DAY),
             "load: 0 hours to compare on in the latest 2 days; expected 24",
         ),
     ],
-    ids=["short", "shorter than what is compared", "measured too late", "nothing to compare on"],
+    ids=["short", "shorter than what is compared", "measured too late", "a long gap", "nothing to compare on"],
 )
 def test_a_history_with_too_little_in_it_is_refused(base: Artefact, series: Series, found: str) -> None:
     from forecaster.refit import refit
@@ -156,7 +163,7 @@ def test_what_has_seen_the_days_is_not_compared_on_them(base: Artefact, refitted
     newer = promote(tmp_path / "chat", refitted.write)
     _check_unseen(newer, HISTORY, 4 * PER_DAY)
     with pytest.raises(BadHistory, match=r"chat-0002 has learned until .*; use a newer history, or fewer days"):
-        refit(base, newer, HISTORY.part(0, len(HISTORY) - PER_DAY), a_config())
+        refit(base, newer, a_load(5, days=5, gaps=0), a_config())
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster.errors import BadHistory
+from forecaster.errors import BadHistory, StorageFailed
 from forecaster.rows import KEEP_DAYS, Rows, Shape
 from forecaster.series import FloatArray
+from tests.helpers.disks import files_up_to
 from tests.helpers.histories import MINUTE
 
 SHAPE = Shape(5 * MINUTE, 3)
@@ -107,3 +110,68 @@ def test_a_file_that_was_cut_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadHistory, match="end early; delete the file"):
         rows.read(FIRST + 50, FIRST + 100)
     rows.close()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param((math.nan, 3, FIRST, FIRST + 100), id="a step that is no number"),
+        pytest.param((math.inf, 3, FIRST, FIRST + 100), id="an infinite step"),
+        pytest.param((0.0, 3, FIRST, FIRST + 100), id="no step"),
+        pytest.param((1e-9, 3, FIRST, FIRST + 100), id="a step below a microsecond"),
+        pytest.param((420.0, 3, FIRST, FIRST + 100), id="a step that divides no day"),
+        pytest.param((300.0, -1, FIRST, FIRST + 100), id="fewer columns than none"),
+        pytest.param((300.0, 2**62, FIRST, FIRST), id="more columns than fit"),
+        pytest.param((300.0, 2**27, FIRST, FIRST + 100), id="a row longer than the file"),
+        pytest.param((300.0, 3, FIRST + 100, FIRST), id="an end before the start"),
+    ],
+)
+def test_a_damaged_header_is_refused(tmp_path: Path, header: tuple[float, int, int, int]) -> None:
+    filled(tmp_path / "rows", 100)[0].close()
+    with (tmp_path / "rows").open("r+b") as file:
+        file.seek(8)
+        file.write(struct.pack("<dqqq", *header))
+    with pytest.raises(BadHistory, match="rows: its header is damaged; delete it, and let it be filled again"):
+        Rows.open(tmp_path / "rows")
+
+
+@given(st.binary(min_size=32, max_size=32))
+@settings(max_examples=100, deadline=None)
+def test_no_header_whatsoever_ends_in_another_error(tmp_path_factory: pytest.TempPathFactory, header: bytes) -> None:
+    path = tmp_path_factory.mktemp("rows") / "rows"
+    path.write_bytes(b"frsrows1" + header + bytes(1000))
+    try:
+        rows = Rows.open(path)
+    except BadHistory:
+        return
+    rows.close()
+
+
+@pytest.mark.parametrize(
+    ("room", "found"),
+    [(40, "only 40 of 162 bytes were written"), (0, r"cannot be written \(File too large\)")],
+)
+def test_rows_that_the_disk_does_not_take_are_not_added(tmp_path: Path, room: int, found: str) -> None:
+    rows, made = Rows.create(tmp_path / "rows", SHAPE, FIRST, FIRST), values(10)
+    rows.append(made[:4], made[:4] > 0)
+    with (
+        files_up_to((tmp_path / "rows").stat().st_size + room),
+        pytest.raises(StorageFailed, match=f"rows: {found}; make room on the disk"),
+    ):
+        rows.append(made[4:], made[4:] > 0)
+    assert rows.stop == FIRST + 4
+    rows.append(made[4:], made[4:] > 0)
+    rows.close()
+    again = Rows.open(tmp_path / "rows")
+    np.testing.assert_array_equal(again.read(FIRST, FIRST + 10)[0], made)
+    again.close()
+
+
+def test_a_file_that_the_disk_does_not_take_is_not_made(tmp_path: Path) -> None:
+    with files_up_to(1000), pytest.raises(StorageFailed, match="make room on the disk"):
+        Rows.create(tmp_path / "rows", SHAPE, FIRST, FIRST + 100)
+
+
+def test_a_file_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed, match=r"none/rows: cannot be made \(No such file or directory\)"):
+        Rows.create(tmp_path / "none" / "rows", SHAPE, FIRST, FIRST)

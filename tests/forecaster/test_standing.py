@@ -122,6 +122,6 @@ def test_who_was_not_measured_yet_is_not_among_the_measured() -> None:
 
 
 @pytest.mark.parametrize("seconds", [270, 10, 600])
-def test_a_step_that_the_network_does_not_take_or_that_does_not_divide_an_hour_is_refused(seconds: int) -> None:
-    with pytest.raises(NoForecast, match=f"a step of {timedelta(seconds=seconds)}: it must divide an hour, and lie"):
+def test_a_step_that_the_network_does_not_take_is_refused(seconds: int) -> None:
+    with pytest.raises(NoForecast, match=f"a fleet: a step of {timedelta(seconds=seconds)}; the network takes"):
         Standing(1, timedelta(seconds=seconds), 0)

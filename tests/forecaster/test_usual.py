@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from forecaster.forecast import HORIZON, LEVELS
 from forecaster.past import Past
 from forecaster.series import DAY, BoolArray, FloatArray, Series
+from forecaster.steps import MAX_STEP, MIN_STEP
 from forecaster.usual import GAPS, SPANS_DAYS, Usual, drawn_bins, over_the_horizon, usual_across
-from forecaster.windows import MAX_STEP, MIN_STEP
 from tests.helpers.histories import MINUTE, a_load, a_series, loads, with_another_future
 
 NAN = float("nan")

@@ -279,7 +279,7 @@ def test_an_origin_without_a_known_bin_is_refused(origin: int) -> None:
         inputs_at(a_series([NAN] * 40 + [1.0] * 60), origin)
 
 
-@pytest.mark.parametrize("step", [timedelta(seconds=10), timedelta(minutes=10)])
+@pytest.mark.parametrize("step", [timedelta(seconds=10), timedelta(seconds=32), timedelta(minutes=10)])
 def test_a_step_that_the_network_does_not_know_is_refused(step: timedelta) -> None:
     with pytest.raises(NoForecast, match="the network takes 0:00:15 to 0:05:00"):
         Windows(a_series([1.0, 2.0], step))

@@ -31,9 +31,16 @@ def test_the_shipped_model_is_found_by_its_name_from_anywhere(tmp_path: Path, mo
     assert load_artefact(find_model("base")).name == "base"
 
 
-def test_an_unknown_name_lists_those_that_ship() -> None:
-    with pytest.raises(UsageError, match=r"no model 'bass'; expected a model folder or one of: .*base"):
-        find_model("bass")
+def test_an_unknown_name_lists_those_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ours = write_artefact(tmp_path / "models" / "ours", "ours", {MODEL: b"a network"}, {})
+    begin(tmp_path / "models" / "chat", ours)
+    (tmp_path / "models" / "none").mkdir()
+    with pytest.raises(UsageError) as refused:
+        find_model("bass", "; or a rule")
+    assert str(refused.value) == (
+        "no model 'bass'; expected a model folder or one of: base, models/chat, models/ours; or a rule"
+    )
 
 
 def test_a_name_too_long_for_a_folder_is_refused() -> None:

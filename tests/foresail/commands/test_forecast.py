@@ -97,6 +97,31 @@ def test_a_forecast_from_within_a_gap_says_since_when_nothing_was_measured(
     assert as_json(capsys, str(path), *LAST, "--at", at)["measured_until"] == "2026-01-06T08:00:00+00:00"
 
 
+def test_an_abstention_says_so_before_its_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    series = a_load(1, days=4, gaps=0)
+    series.values[800:900] = np.nan
+    path = write_history(tmp_path / "holed.csv", series)
+    assert main(["forecast", str(path), "--at", series.time(880).isoformat()]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("Abstain: nothing was measured in the last 15 bins, up to 2026-01-08 01:20 UTC")
+    assert shown.count("Abstain") == 1
+    assert "peak 1..15" in shown
+    assert main(["forecast", str(path)]) == 0
+    assert capsys.readouterr().out.lstrip().startswith("holed, measured until")
+
+
+def test_times_without_a_zone_are_noted_once_and_read_as_utc(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_history(tmp_path / "chat.csv", a_load(1, days=3, gaps=0))
+    path.write_text(path.read_text().replace("+00:00", ""))
+    assert main(["forecast", str(path), *LAST, "--json", "-"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == f"{path}: timestamps without a time zone, read as UTC\n"
+    assert json.loads(shown.out) == as_json(capsys, str(history), *LAST)
+    assert capsys.readouterr().err == ""
+
+
 def test_the_future_of_the_file_changes_nothing(
     history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,7 +154,9 @@ def test_json_and_a_picture_go_to_files(history: Path, tmp_path: Path, capsys: p
         (["--at", "2026-01-07T12:00:00"], "has no time zone; append Z for UTC"),
         (["--at", "2026-01-05T00:00:00Z"], "lies outside the history, which is known from 2026-01-05T00:05"),
         (["--at", "2026-01-08T00:05:00Z"], "to 2026-01-08T00:00:00+00:00"),
-        (["--model", "crystal-ball"], "no model 'crystal-ball'; expected a model folder or one of"),
+        (["--model", "crystal-ball"], "no model 'crystal-ball'; expected a model folder or one of: base"),
+        (["--model", "base:gate"], "; MODEL:calibrated or MODEL:network; or a baseline: last-value, same-time"),
+        (["--model", "ball:network"], "no model 'ball'; expected a model folder or one of: base"),
         (["--at", "2026-01-05T01:00:00Z", *LAST], "last-value needs 35"),
         ([*LAST, "--png", "a.gif"], "a picture ends in .png, .svg or .pdf"),
         ([*LAST, "--json", "/no/such/folder/a.json"], "its folder does not exist; make it first"),

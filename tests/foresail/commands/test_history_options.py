@@ -17,6 +17,7 @@ from foresail.commands.history_options import (
     add_history_options,
     from_prometheus,
     label,
+    load_histories,
     parse_queries,
     read_histories,
     read_history,
@@ -172,3 +173,13 @@ def test_two_queries_of_one_name_are_refused() -> None:
 def test_less_than_a_bin_is_refused(server: Server) -> None:
     with pytest.raises(BadHistory, match="0 bins of 0:01:00; expected at least one"):
         read_history(parsed("--prometheus", server.url, "--query", "x", "--days", "0.0001"))
+
+
+def test_several_files_without_a_zone_are_noted_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [write_history(tmp_path / f"{name}.csv", a_load()) for name in ("chat", "shop", "news")]
+    assert [one.name for one in load_histories(files)] == ["chat", "shop", "news"]
+    assert capsys.readouterr().err == ""
+    for path in files[1:]:
+        path.write_text(path.read_text().replace("+00:00", ""))
+    load_histories(files)
+    assert capsys.readouterr().err == f"{files[1]} and 1 more: timestamps without a time zone, read as UTC\n"

@@ -153,7 +153,8 @@ def test_what_cannot_be_refitted_is_refused_before_the_training(
     assert "is a model itself; name a new folder" in refused(capsys, str(history), "--out", str(small_model.path))
     assert "no history; name a FILE" in refused(capsys, "--out", str(tmp_path / "chat"), *model)
     short = write_history(tmp_path / "short.csv", a_load(1, days=3))
-    assert "1.0 days before the latest 2" in refused(capsys, str(short), "--out", str(tmp_path / "chat"), *model)
+    said = refused(capsys, str(short), "--out", str(tmp_path / "chat"), *model)
+    assert "24 hours measured before the latest 2 days" in said
     assert not (tmp_path / "chat").exists()
 
 
@@ -162,7 +163,7 @@ def test_a_share_is_all_that_is_used(
     small_model: Artefact, history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call = [str(history), "--out", str(tmp_path / "chat"), "--model", str(small_model.path), "--share", "0.5"]
-    assert "1.0 days before the latest 2" in refused(capsys, *call)
+    assert "24 hours measured before the latest 2 days" in refused(capsys, *call)
 
 
 def test_without_torch_it_says_what_to_install(

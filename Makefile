@@ -31,6 +31,10 @@ test: environment-dev ## All tests that need no torch: ARGS="-k plan" picks some
 test-train: environment-train ## The tests that need torch: brings 5.5 GB on the first run
 	$(VENV)/python -m pytest -m train $(ARGS)
 
+.PHONY: control-plane
+control-plane: python ## A real control plane for the tests that want one: takes Go, minutes once and 5 GB of disk
+	@"$(PYTHON)" -m tools.control_plane
+
 .PHONY: check
 check: environment-dev ## Format, lint, types, import walls
 	$(VENV)/python -m ruff format --check .

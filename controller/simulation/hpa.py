@@ -252,12 +252,14 @@ def _period_start(policy: ScalingPolicy, state: State, current: int, now: dateti
 def _with_recommendation(spec: HpaSpec, state: State, latest: Recommendation) -> State:
     """Remembers a raw proposal in the place of the last one that no window reaches.
 
-    Others that are as old stay, as they do upstream, and count again where a window grows.
+    Others that are as old stay, as they do upstream, and count again where a window grows. A window of zero reaches
+    nothing, not even what the first sync found when it began.
     """
-    cutoff = latest.at - max(spec.windows)
+    longest = max(spec.windows)
+    cutoff = latest.at - longest
     remembered = state.recommendations
     for index in range(len(remembered) - 1, -1, -1):
-        if remembered[index][0] < cutoff:
+        if remembered[index][0] < cutoff or not longest:
             remembered = (*remembered[:index], latest, *remembered[index + 1 :])
             break
     else:

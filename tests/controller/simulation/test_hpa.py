@@ -133,7 +133,8 @@ def test_a_change_is_forgotten_by_its_own_directions_period_even_where_the_other
 
 
 def test_old_recommendations_count_again_where_the_window_grows() -> None:
-    short = replace(BEHAVING, behavior=Behavior(scale_down=replace(DEFAULT_SCALE_DOWN, stabilization=timedelta(0))))
+    ten_seconds = replace(DEFAULT_SCALE_DOWN, stabilization=timedelta(seconds=10))
+    short = replace(BEHAVING, behavior=Behavior(scale_down=ten_seconds))
     state, replicas = State(), 9
     for number, total in enumerate((90_000, 50_000, 20_000)):
         sync = step(short, state, Scale(replicas, replicas), metrics(total), START + number * SYNC)
@@ -143,6 +144,14 @@ def test_old_recommendations_count_again_where_the_window_grows() -> None:
     assert replicas == 2
     later = step(BEHAVING, state, Scale(9, 9), metrics(20_000), START + 3 * SYNC)
     assert later.replicas == 9
+
+
+def test_a_window_of_zero_forgets_at_once_what_the_first_sync_found() -> None:
+    """Seen of the real controller, in which that sync takes a moment; a longer window then has nothing to go by."""
+    down = replace(DEFAULT_SCALE_DOWN, stabilization=timedelta(0))
+    first = step(replace(BEHAVING, behavior=Behavior(scale_down=down)), State(), Scale(9, 9), metrics(50_000), START)
+    assert [recommended.replicas for recommended in first.state.recommendations] == [5]
+    assert step(BEHAVING, first.state, Scale(9, 9), metrics(20_000), START + SYNC).replicas == 5
 
 
 def test_zero_that_the_hpa_scaled_to_is_left_again_and_zero_that_a_user_set_is_not() -> None:

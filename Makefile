@@ -31,6 +31,14 @@ test: environment-dev ## All tests that need no torch: ARGS="-k plan" picks some
 test-train: environment-train ## The tests that need torch: brings 5.5 GB on the first run
 	$(VENV)/python -m pytest -m train $(ARGS)
 
+.PHONY: control-plane
+control-plane: python ## A real control plane for the tests that want one: takes Go, minutes once and 5 GB of disk
+	@"$(PYTHON)" -m tools.control_plane
+
+.PHONY: hpa-vectors
+hpa-vectors: environment-dev control-plane ## Record anew what the real HPA controller does, for tests/conformance: two minutes
+	$(VENV)/python -m tests.conformance.recorder $(ARGS)
+
 .PHONY: check
 check: environment-dev ## Format, lint, types, import walls
 	$(VENV)/python -m ruff format --check .

@@ -7,27 +7,21 @@ this version does not act on is refused where ignoring it would mislead, and acc
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
-from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
 
 from controller.domain import Bounds, Mode, Policy, RampDown, Signal, usual_ramp
-from controller.errors import BadPolicy
+from controller.schema import Part, parse_yaml, quantity, read_text, validated
 from forecaster.series import Kind
 
 _DEFAULTS = Policy("", (), Bounds(1, 1))
@@ -36,64 +30,22 @@ _STEP = timedelta(minutes=1)
 _LONGEST_LEAD = _HORIZON - _STEP
 _LONGEST_HOLD = timedelta(hours=1)
 
-_QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))([num]|[kMGTPE]|[KMGTPE]i|[eE][+-]?\d+)?")
-_FACTORS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18} | {
-    f"{prefix}i": 1024.0**power for power, prefix in enumerate("KMGTPE", 1)
-}
 _DURATION = re.compile(r"(?=.)(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?")
 
 
 def load_policy(path: Path) -> Policy:
     """The policy in a YAML file. Raises BadPolicy, naming the file, where it cannot be read or followed."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise BadPolicy(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise BadPolicy(f"{path}: not UTF-8 text (byte {error.start}); expected YAML") from error
-    return parse_policy(text, str(path))
+    return parse_policy(read_text(path), str(path))
 
 
 def parse_policy(text: str, where: str) -> Policy:
     """The policy that a YAML text states. Raises BadPolicy with a line for each problem; `where` names the text."""
-    try:
-        document = yaml.load(text, Loader=_UniqueKeys)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2026-13-01
-        raise BadPolicy(f"{where}: not YAML: {' '.join(str(error).split())}") from error
-    except RecursionError as error:
-        raise BadPolicy(f"{where}: nested too deeply; a policy needs a few levels") from error
-    except (AttributeError, LookupError, TypeError) as error:  # how PyYAML ends on `!!timestamp x` and `!!int ""`
-        raise BadPolicy(f"{where}: not YAML: a value does not fit its tag (!!); leave the tags out") from error
-    try:
-        return _Document.model_validate(document).policy()
-    except ValidationError as error:
-        raise BadPolicy("\n".join(f"{where}: {_explained(problem)}" for problem in error.errors())) from error
+    return validated(_Document, parse_yaml(text, where), where).policy()
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice, of which YAML would silently keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        if node.id != "mapping":  # `!!map [1]`
-            raise yaml.constructor.ConstructorError(
-                None, None, f"expected a mapping, but found a {node.id}", node.start_mark
-            )
-        keys = [(key.tag, key.value) for key, _ in node.value]
-        for index, (key, _) in enumerate(node.value):
-            if keys[index] in keys[:index]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is given twice", key.start_mark
-                )
-        return super().construct_mapping(node, deep)
-
-
-def _quantity(given: object) -> object:
-    """A Kubernetes quantity such as 1000, "600m" or "2k" as a number; of 600m the thousandth is meant."""
-    match = _QUANTITY.fullmatch(str(given)) if isinstance(given, str | int | float) else None
-    if match is None or isinstance(given, bool):
-        raise ValueError('allowed is a quantity such as 1000, "600m" or "2k"')
-    number, suffix = float(match[1]), match[2] or ""
-    return number * _FACTORS[suffix] if suffix in _FACTORS else float(match[0])
+def _capacity(given: object) -> float:
+    """A quantity as a number: of 600m the thousandth is meant."""
+    return float(quantity(given))
 
 
 def _duration(given: object) -> object:
@@ -130,7 +82,7 @@ def _only(supported: object, allowed: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-_Quantity = Annotated[float, BeforeValidator(_quantity), Field(gt=0, allow_inf_nan=False)]
+_Quantity = Annotated[float, BeforeValidator(_capacity), Field(gt=0, allow_inf_nan=False)]
 _LeadTime = Annotated[
     timedelta, BeforeValidator(_lead_time), _at_most(_LONGEST_LEAD, "because the forecast reaches 15m ahead")
 ]
@@ -138,31 +90,25 @@ _Hold = Annotated[timedelta, BeforeValidator(_duration), _at_most(_LONGEST_HOLD,
 _Text = Annotated[str, Field(min_length=1)]
 
 
-class _Part(BaseModel):
-    """A mapping of the schema: camelCase keys, no other keys, no guessing at types."""
-
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
-
-
-class _Metadata(_Part):
+class _Metadata(Part):
     name: _Text
     namespace: _Text | None = None
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
 
 
-class _HpaRef(_Part):
+class _HpaRef(Part):
     name: _Text
 
 
-class _Signal(_Part):
+class _Signal(Part):
     name: _Text
     kind: Annotated[Kind, Field(strict=False)]
     query: _Text | None = None
     capacity_per_pod: _Quantity
 
 
-class _Forecast(_Part):
+class _Forecast(Part):
     """One shipped model on one grid, for now."""
 
     model: Annotated[_Text, _only("base", "base")] = "base"
@@ -170,7 +116,7 @@ class _Forecast(_Part):
     step: Annotated[timedelta, BeforeValidator(_duration), _only(_STEP, "1m")] = _STEP
 
 
-class _Bounds(_Part):
+class _Bounds(Part):
     min_replicas: Annotated[int, Field(ge=1)]
     max_replicas: Annotated[int, Field(ge=1)]
 
@@ -183,15 +129,15 @@ class _Bounds(_Part):
         return self
 
 
-class _Prometheus(_Part):
+class _Prometheus(Part):
     url: _Text
 
 
-class _Budget(_Part):
+class _Budget(Part):
     extra_pod_hours_percent: Annotated[float, Field(ge=0, le=100)] = _DEFAULTS.budget_percent
 
 
-class _RampDown(_Part):
+class _RampDown(Part):
     """What is not said depends on what the pods carry."""
 
     hold: _Hold | None = None
@@ -205,10 +151,10 @@ class _RampDown(_Part):
         )
 
 
-class _Spec(_Part):
+class _Spec(Part):
     hpa_ref: _HpaRef | None = None
     mode: Annotated[Mode, Field(strict=False)] = _DEFAULTS.mode
-    levers: Annotated[list[Literal["Floor", "Target"]], _only(["Floor"], "[Floor]")] = ["Floor"]
+    levers: Annotated[list[Literal["Floor", "Target"]], _only(["Floor"], "[Floor]")] = Field(default=["Floor"])
     signals: list[_Signal] = Field(min_length=1)
     forecast: _Forecast = _Forecast()
     lead_time: _LeadTime = _DEFAULTS.lead_time
@@ -219,7 +165,7 @@ class _Spec(_Part):
     prometheus: _Prometheus | None = None
     budget: _Budget = _Budget()
     ramp_down: _RampDown = _RampDown()
-    events: Annotated[list[Any], _only([], "an empty list")] = []
+    events: Annotated[list[Any], _only([], "an empty list")] = Field(default_factory=list)
 
     @field_validator("signals")
     @classmethod
@@ -231,7 +177,7 @@ class _Spec(_Part):
         return signals
 
 
-class _Document(_Part):
+class _Document(Part):
     api_version: Literal["foresail.dev/v1alpha1"]
     kind: Literal["PredictiveAutoscaler"]
     metadata: _Metadata
@@ -250,43 +196,3 @@ class _Document(_Part):
             ramp_down=spec.ramp_down.of(signals),
             budget_percent=spec.budget.extra_pod_hours_percent,
         )
-
-
-def _explained(problem: ErrorDetails) -> str:
-    """One problem in a line: the path of the field, what was found, what is allowed."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem["loc"]).lstrip(".")
-    where = f"{path}: " if path else ""
-    found = f"found {_short(problem['input'])}"
-    match problem["type"]:
-        case "extra_forbidden":
-            return f"{where}unknown key; allowed here are {', '.join(_keys(problem['loc'][:-1]))}"
-        case "missing":
-            return f"{where}missing; it must be given"
-        case "model_type":
-            return f"{where}{found}; allowed is a mapping with the keys {', '.join(_keys(problem['loc']))}"
-        case "value_error":
-            return f"{where}{found}; {problem['ctx']['error']}"
-        case _:
-            return f"{where}{found}; {problem['msg'].replace('Input should be', 'allowed is')}"
-
-
-def _short(given: object) -> str:
-    text = repr(given)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _keys(path: tuple[int | str, ...]) -> list[str]:
-    """The keys that the schema allows in the mapping at `path`."""
-    part: type[_Part] = _Document
-    for key in path:
-        if isinstance(key, str):
-            field = next(field for field in part.model_fields.values() if field.alias == key)
-            part = _part_in(field.annotation)
-    return [field.alias or name for name, field in part.model_fields.items()]
-
-
-def _part_in(annotation: Any) -> type[_Part]:
-    """The part in an annotation such as `list[_Signal]` or `_HpaRef | None`."""
-    return next(
-        kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type) and issubclass(kind, _Part)
-    )

@@ -2,6 +2,7 @@
 
 from hypothesis import settings
 
+from tests.cluster.fixtures import cluster, control_plane_programs
 from tests.helpers.models import small_model
 from tests.prometheus import prometheus
 
@@ -9,4 +10,4 @@ from tests.prometheus import prometheus
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-__all__ = ["prometheus", "small_model"]
+__all__ = ["cluster", "control_plane_programs", "prometheus", "small_model"]

@@ -37,7 +37,7 @@ TOUCHES_THE_WORLD = {
         "versions",
     },
     "gateway": {"app", "http_protocol", "hub", "metrics", "open_files", "protocol", "server", "settings"},
-    "controller": {"adapters", "metrics", "policy"},
+    "controller": {"adapters", "hpa_manifest", "metrics", "policy", "schema"},
 }
 """Modules that may do I/O or hold a library. Everything else in these rooms is pure, and the wall must say so."""
 

@@ -29,7 +29,7 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +110,7 @@ class Environment:
         """The environment with these groups in it, or SetupFailed; what was half done is done again."""
         if all(self.has(group) for group in ("made", *groups)):
             return
-        with _alone(self.place.with_name(self.place.name + ".lock")):
+        with alone(self.place.with_name(self.place.name + ".lock"), _say):
             if self._mark("installing").exists() or not self.has("made"):
                 self._make()
             for group in groups:
@@ -129,7 +129,7 @@ class Environment:
 
     def remove(self) -> None:
         """Neither the environment nor the clone's link to it."""
-        with _alone(self.place.with_name(self.place.name + ".lock")):
+        with alone(self.place.with_name(self.place.name + ".lock"), _say):
             shutil.rmtree(self.place, ignore_errors=True)
         link = self.root / self.kind.link
         if link.is_symlink():
@@ -173,14 +173,14 @@ class Environment:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Nobody else changes the environment meanwhile. The kernel frees the lock of a process that died."""
+def alone(lock: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Nobody else changes what the lock stands for meanwhile. The kernel frees the lock of a process that died."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say("waiting for another set-up of the same environment")
+            say("waiting for another that makes the same")
             fcntl.flock(held, fcntl.LOCK_EX)
         yield
 

@@ -1,7 +1,7 @@
 """The HorizontalPodAutoscaler as a step function: one sync is one call, and everything it remembers is a value.
 
-Modelled on the horizontal controller of Kubernetes 1.36, whose names the functions carry. Reading and writing the
-Scale, a broken selector and scaling to or from zero are outside.
+Modelled on the horizontal controller of Kubernetes 1.36, whose names the functions carry, and held to it by what a
+running one was seen to do (tests/conformance). Reading and writing the Scale and a broken selector are outside.
 """
 
 from __future__ import annotations
@@ -21,30 +21,41 @@ from controller.simulation.hpa_spec import (
     Scale,
     ScalingPolicy,
     ScalingRules,
+    Seen,
     SelectPolicy,
     Source,
 )
 
 
-class Stamped(NamedTuple):
-    """A replica count, or a change of one, and when it was recorded."""
+class Recommendation(NamedTuple):
+    """A replica count that the metrics asked for, before any limit, and when."""
 
     at: datetime
     replicas: int
 
 
+class ScaleEvent(NamedTuple):
+    """How many pods a change added or removed, and when; an outdated one gives its place to the next."""
+
+    at: datetime
+    replicas: int
+    outdated: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the controller keeps in memory, and loses when it restarts. Oldest first.
+    """What the controller remembers. All but `scaled_to_zero` is lost when it restarts.
 
-    recommendations  raw, before any limit; empty only before the first sync
-    scale_ups        pods added, per change; kept only where the HPA has a behavior
+    recommendations  in no order: a new one takes the place of one that no window reaches; empty before the first sync
+    scale_ups        pods added, per change, in no order either; kept only where the HPA has a behavior
     scale_downs      pods removed, likewise
+    scaled_to_zero   whether it was the HPA that left no pods; a condition in its status
     """
 
-    recommendations: tuple[Stamped, ...] = ()
-    scale_ups: tuple[Stamped, ...] = ()
-    scale_downs: tuple[Stamped, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
+    scale_ups: tuple[ScaleEvent, ...] = ()
+    scale_downs: tuple[ScaleEvent, ...] = ()
+    scaled_to_zero: bool = False
 
 
 class Reason(enum.StrEnum):
@@ -55,8 +66,11 @@ class Reason(enum.StrEnum):
     SCALE_DOWN_STABILIZED = "ScaleDownStabilized"
     VALID_METRIC_FOUND = "ValidMetricFound"
     SCALING_DISABLED = "ScalingDisabled"
-    FAILED_GET_EXTERNAL_METRIC = "FailedGetExternalMetric"
+    FAILED_GET_RESOURCE_METRIC = "FailedGetResourceMetric"
+    FAILED_GET_CONTAINER_RESOURCE_METRIC = "FailedGetContainerResourceMetric"
     FAILED_GET_PODS_METRIC = "FailedGetPodsMetric"
+    FAILED_GET_OBJECT_METRIC = "FailedGetObjectMetric"
+    FAILED_GET_EXTERNAL_METRIC = "FailedGetExternalMetric"
     DESIRED_WITHIN_RANGE = "DesiredWithinRange"
     TOO_FEW_REPLICAS = "TooFewReplicas"
     TOO_MANY_REPLICAS = "TooManyReplicas"
@@ -65,21 +79,24 @@ class Reason(enum.StrEnum):
 
 
 _FAILED = {
-    Source.EXTERNAL: Reason.FAILED_GET_EXTERNAL_METRIC,
+    Source.RESOURCE: Reason.FAILED_GET_RESOURCE_METRIC,
+    Source.CONTAINER_RESOURCE: Reason.FAILED_GET_CONTAINER_RESOURCE_METRIC,
     Source.PODS: Reason.FAILED_GET_PODS_METRIC,
+    Source.OBJECT: Reason.FAILED_GET_OBJECT_METRIC,
+    Source.EXTERNAL: Reason.FAILED_GET_EXTERNAL_METRIC,
 }
 
 
 class Condition(NamedTuple):
-    """Why a sync ended as it did.
+    """Why a sync ended as it did; None where it leaves the reason of the sync before.
 
-    active   reason of ScalingActive; None where the metrics were not looked at
-    able     reason of AbleToScale; None where nothing was stabilized
-    limited  reason of ScalingLimited; None where nothing was limited
+    active   reason of ScalingActive
+    able     reason of AbleToScale, which upstream replaces by SucceededRescale where the count changes
+    limited  reason of ScalingLimited
     failed   names of the metrics that gave no answer
     """
 
-    active: Reason | None
+    active: Reason | None = None
     able: Reason | None = None
     limited: Reason | None = None
     failed: tuple[str, ...] = ()
@@ -103,7 +120,8 @@ def step(spec: HpaSpec, state: State, scale: Scale, metrics: Metrics, now: datet
 
     | current replicas | desired                                        | metrics read |
     |------------------|------------------------------------------------|--------------|
-    | 0                | 0: autoscaling is switched off                 | no           |
+    | 0                | 0: autoscaling is switched off, unless it was  | no           |
+    |                  | the HPA that scaled to zero                    |              |
     | above max        | max, at once                                   | no           |
     | below min        | min, at once                                   | no           |
     | otherwise        | the largest proposal, stabilized and limited;  | yes          |
@@ -111,24 +129,30 @@ def step(spec: HpaSpec, state: State, scale: Scale, metrics: Metrics, now: datet
     """
     current = scale.replicas
     if not state.recommendations:
-        state = State((Stamped(now, current),), state.scale_ups, state.scale_downs)
-    if current == 0:
+        first = (Recommendation(now, current),)
+        state = State(first, state.scale_ups, state.scale_downs, state.scaled_to_zero)
+    if current == 0 and not _scales_from_zero(spec, state):
         return Sync(0, state, Condition(Reason.SCALING_DISABLED))
     if current > spec.max_replicas:
-        desired, condition = spec.max_replicas, Condition(None, limited=Reason.TOO_MANY_REPLICAS)
-    elif current < spec.min_replicas:
-        desired, condition = spec.min_replicas, Condition(None, limited=Reason.TOO_FEW_REPLICAS)
+        desired, condition = spec.max_replicas, Condition()
+    elif 0 < current < spec.min_replicas:
+        desired, condition = spec.min_replicas, Condition()
     else:
-        proposal, failed = compute_replicas(spec, scale, metrics)
+        proposal, failed = compute_replicas(spec, Seen(scale, metrics, now))
         names = tuple(metric.name for metric in failed)
         if proposal is None:
             return Sync(current, state, Condition(_FAILED[failed[0].source], failed=names))
         desired, able, limited = _normalize(spec, state, current, proposal, now)
-        state = _with_recommendation(spec, state, Stamped(now, proposal))
+        if current == 0:
+            desired = max(desired, spec.min_replicas)
+        state = _with_recommendation(spec, state, Recommendation(now, proposal))
         condition = Condition(Reason.VALID_METRIC_FOUND, able, limited, names)
-    if spec.behavior is not None and desired != current:
-        state = _with_scale_event(spec.behavior, state, desired - current, now)
-    return Sync(desired, state, condition)
+    return Sync(desired, _after_rescale(spec, state, current, desired, now), condition)
+
+
+def _scales_from_zero(spec: HpaSpec, state: State) -> bool:
+    """shouldComputeMetricsForZeroReplicas: zero that the HPA itself scaled to, and a way up from there."""
+    return spec.flags.scale_to_zero and state.scaled_to_zero and (spec.min_replicas > 0 or spec.sees_beyond_pods)
 
 
 def _normalize(spec: HpaSpec, state: State, current: int, proposal: int, now: datetime) -> tuple[int, Reason, Reason]:
@@ -220,23 +244,49 @@ def _scale_down_limit(rules: ScalingRules, state: State, current: int, now: date
 def _period_start(policy: ScalingPolicy, state: State, current: int, now: datetime) -> int:
     """The replicas at the start of the policy's period, which its change is counted from."""
     cutoff = now - policy.period
-    added = sum(replicas for at, replicas in state.scale_ups if at > cutoff)
-    removed = sum(replicas for at, replicas in state.scale_downs if at > cutoff)
+    added = sum(event.replicas for event in state.scale_ups if event.at > cutoff)
+    removed = sum(event.replicas for event in state.scale_downs if event.at > cutoff)
     return current - added + removed
 
 
-def _with_recommendation(spec: HpaSpec, state: State, latest: Stamped) -> State:
-    """Remembers a raw proposal and forgets what no window reaches any more."""
-    cutoff = latest.at - max(spec.windows)
-    kept = [r for r in state.recommendations if r[0] >= cutoff]
-    return State((*kept, latest), state.scale_ups, state.scale_downs)
+def _with_recommendation(spec: HpaSpec, state: State, latest: Recommendation) -> State:
+    """Remembers a raw proposal in the place of the last one that no window reaches.
+
+    Others that are as old stay, as they do upstream, and count again where a window grows. A window of zero reaches
+    nothing, not even what the first sync found when it began.
+    """
+    longest = max(spec.windows)
+    cutoff = latest.at - longest
+    remembered = state.recommendations
+    for index in range(len(remembered) - 1, -1, -1):
+        if remembered[index][0] < cutoff or not longest:
+            remembered = (*remembered[:index], latest, *remembered[index + 1 :])
+            break
+    else:
+        remembered = (*remembered, latest)
+    return State(remembered, state.scale_ups, state.scale_downs, state.scaled_to_zero)
 
 
-def _with_scale_event(behavior: Behavior, state: State, change: int, now: datetime) -> State:
-    """Remembers a change of replicas and forgets those that no policy's period reaches any more."""
-    cutoff = now - behavior.longest_period
-    ups = tuple(event for event in state.scale_ups if event.at > cutoff)
-    downs = tuple(event for event in state.scale_downs if event.at > cutoff)
-    if change > 0:
-        return State(state.recommendations, (*ups, Stamped(now, change)), downs)
-    return State(state.recommendations, ups, (*downs, Stamped(now, -change)))
+def _after_rescale(spec: HpaSpec, state: State, current: int, desired: int, now: datetime) -> State:
+    """What a change of replicas leaves to remember; without a change, nothing."""
+    if desired == current:
+        return state
+    ups, downs = state.scale_ups, state.scale_downs
+    if spec.behavior is not None and desired > current:
+        ups = _store_scale_event(ups, spec.behavior.scale_up, ScaleEvent(now, desired - current))
+    elif spec.behavior is not None:
+        downs = _store_scale_event(downs, spec.behavior.scale_down, ScaleEvent(now, current - desired))
+    return State(state.recommendations, ups, downs, spec.flags.scale_to_zero and desired == 0)
+
+
+def _store_scale_event(
+    events: tuple[ScaleEvent, ...], rules: ScalingRules, latest: ScaleEvent
+) -> tuple[ScaleEvent, ...]:
+    """storeScaleEvent: in the place of the last event that is outdated, which also a shorter period once made it."""
+    cutoff = latest.at - rules.longest_period
+    marked = [event if event.at >= cutoff else event._replace(outdated=True) for event in events]
+    for index in range(len(marked) - 1, -1, -1):
+        if marked[index].outdated:
+            marked[index] = latest
+            return tuple(marked)
+    return (*marked, latest)

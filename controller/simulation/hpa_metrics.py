@@ -9,19 +9,13 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-from controller.simulation.hpa_spec import (
-    HpaSpec,
-    Metrics,
-    MetricSpec,
-    Phase,
-    Scale,
-    Source,
-    TargetType,
-    Tolerances,
-)
+from controller.simulation.hpa_pod_metrics import pods_replicas, resource_replicas
+from controller.simulation.hpa_spec import HpaSpec, MetricSpec, Scale, Seen, Source, TargetType
 
 _INT32_MAX = 2**31 - 1
 _INT64_MAX = 2**63 - 1
+
+_Proposal = Callable[[HpaSpec, MetricSpec, Seen], int | None]
 
 
 class Computed(NamedTuple):
@@ -35,78 +29,76 @@ class Computed(NamedTuple):
     failed: tuple[MetricSpec, ...]
 
 
-def compute_replicas(spec: HpaSpec, scale: Scale, metrics: Metrics) -> Computed:
-    """The largest proposal of all metrics; with a metric failing, only upwards."""
+def compute_replicas(spec: HpaSpec, seen: Seen) -> Computed:
+    """computeReplicasForMetrics: the largest proposal of all metrics; with a metric failing, only upwards.
+
+    A negative total may ask for a negative count, which counts as zero once it has won.
+    """
     replicas: int | None = None
     failed: tuple[MetricSpec, ...] = ()
     for metric in spec.metrics:
-        proposal = _PROPOSALS[metric.source, metric.target_type](metric, scale, metrics, spec.tolerances)
+        proposal = _PROPOSALS[metric.source](spec, metric, seen)
         if proposal is None:
             failed = (*failed, metric)
         elif not replicas or proposal > replicas:
             replicas = proposal
-    if failed and replicas is not None and replicas < scale.replicas:
-        replicas = None
-    return Computed(replicas, failed)
+    if replicas is None or (failed and replicas < seen.scale.replicas):
+        return Computed(None, failed)
+    return Computed(max(replicas, 0), failed)
 
 
-def _external_average_value(metric: MetricSpec, scale: Scale, metrics: Metrics, tolerances: Tolerances) -> int | None:
-    """GetExternalPerPodMetricReplicas: the total over the target; which pods are ready does not matter."""
-    series = metrics.external.get(metric.name)
+def _object_replicas(spec: HpaSpec, metric: MetricSpec, seen: Seen) -> int | None:
+    """GetObjectMetricReplicas or GetObjectPerPodMetricReplicas, as the target asks."""
+    usage = seen.metrics.objects.get(metric.key)
+    if usage is None:
+        return None
+    if metric.target_type is TargetType.VALUE:
+        return _usage_ratio_replicas(spec, metric, seen.scale, usage)
+    return _per_pod_replicas(spec, metric, seen.scale, usage)
+
+
+def _external_replicas(spec: HpaSpec, metric: MetricSpec, seen: Seen) -> int | None:
+    """GetExternalMetricReplicas or GetExternalPerPodMetricReplicas, as the target asks."""
+    series = seen.metrics.external.get(metric.key)
     if not series:
         return None
-    usage = min(sum(series), _INT64_MAX)
-    # With no pods upstream divides by zero, and neither Inf nor NaN is ever within the tolerance.
-    if scale.status_replicas and tolerances.within(usage / (metric.target * scale.status_replicas)):
-        return scale.status_replicas
-    return min(math.ceil(usage / metric.target), _INT32_MAX)
+    if metric.target_type is TargetType.VALUE:
+        return _usage_ratio_replicas(spec, metric, seen.scale, min(sum(series), _INT64_MAX))
+    usage = 0
+    for value in series:
+        usage += value
+        if not 0 <= usage <= _INT64_MAX:
+            # Upstream takes any negative sum for one that overflowed: a total below zero asks for all there may be.
+            usage = _INT64_MAX
+            break
+    return _per_pod_replicas(spec, metric, seen.scale, usage)
 
 
-class _Groups(NamedTuple):
-    """Pods by what their samples are worth; ready counts those whose sample stands."""
-
-    ready: int
-    unready: frozenset[str]
-    missing: frozenset[str]
-    ignored: frozenset[str]
-
-
-def _group_pods(scale: Scale, sampled: frozenset[str]) -> _Groups:
-    """groupPods, for metrics other than CPU: a running pod with a sample counts, ready or not."""
-    ignored = frozenset(pod.name for pod in scale.pods if pod.deleting or pod.phase is Phase.FAILED)
-    unready = frozenset(pod.name for pod in scale.pods if pod.phase is Phase.PENDING) - ignored
-    counted = frozenset(pod.name for pod in scale.pods) - ignored - unready
-    return _Groups(len(counted & sampled), unready, counted - sampled, ignored)
-
-
-def _pods_average_value(metric: MetricSpec, scale: Scale, metrics: Metrics, tolerances: Tolerances) -> int | None:
-    """calcPlainMetricReplicas: samples averaged; pods without one are filled in against the direction of the change."""
-    samples = metrics.pods.get(metric.name, {})
-    groups = _group_pods(scale, frozenset(samples))
-    usage = {pod: value for pod, value in samples.items() if pod not in groups.ignored | groups.unready}
-    if not scale.pods or not usage:
+def _usage_ratio_replicas(spec: HpaSpec, metric: MetricSpec, scale: Scale, usage: int) -> int | None:
+    """getUsageRatioReplicaCount: in proportion to the pods that are ready, not to those that were asked for."""
+    ratio = float(usage) / float(metric.target)
+    if scale.replicas == 0:
+        return math.ceil(ratio)
+    if spec.tolerances.within(ratio):
+        return scale.replicas
+    if not scale.pods:
         return None
-    ratio = _usage_ratio(usage, metric.target)
-    unready_matters = bool(groups.unready) and ratio > 1.0
-    if not unready_matters and not groups.missing:
-        return scale.replicas if tolerances.within(ratio) else math.ceil(ratio * groups.ready)
-    if ratio != 1.0:
-        usage |= dict.fromkeys(groups.missing, metric.target if ratio < 1.0 else 0)
-    if unready_matters:
-        usage |= dict.fromkeys(groups.unready, 0)
-    filled = _usage_ratio(usage, metric.target)
-    replicas = math.ceil(filled * len(usage))
-    turned = (ratio < 1.0 < filled) or (filled < 1.0 < ratio)
-    against = (filled < 1.0 and replicas > scale.replicas) or (filled > 1.0 and replicas < scale.replicas)
-    return scale.replicas if tolerances.within(filled) or turned or against else replicas
+    return min(math.ceil(ratio * sum(pod.is_ready for pod in scale.pods)), _INT32_MAX)
 
 
-def _usage_ratio(usage: dict[str, int], target: int) -> float:
-    """GetMetricUsageRatio: the mean, in whole milli-units (truncated), over the target."""
-    return sum(usage.values()) // len(usage) / target
+def _per_pod_replicas(spec: HpaSpec, metric: MetricSpec, scale: Scale, usage: int) -> int:
+    """The total over the target; which pods are ready does not matter."""
+    total, target = float(usage), float(metric.target)
+    # With no pods upstream divides by zero, and neither Inf nor NaN is ever within the tolerance.
+    if scale.status_replicas and spec.tolerances.within(total / (target * scale.status_replicas)):
+        return scale.status_replicas
+    return min(math.ceil(total / target), _INT32_MAX)
 
 
-_PROPOSALS: dict[tuple[Source, TargetType], Callable[[MetricSpec, Scale, Metrics, Tolerances], int | None]] = {
-    (Source.EXTERNAL, TargetType.AVERAGE_VALUE): _external_average_value,
-    (Source.PODS, TargetType.AVERAGE_VALUE): _pods_average_value,
+_PROPOSALS: dict[Source, _Proposal] = {
+    Source.RESOURCE: resource_replicas,
+    Source.CONTAINER_RESOURCE: resource_replicas,
+    Source.PODS: pods_replicas,
+    Source.OBJECT: _object_replicas,
+    Source.EXTERNAL: _external_replicas,
 }

@@ -8,11 +8,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
 from controller.errors import BadPolicy
+from controller.simulation.hpa_pods import Pod, Sample
 
 MILLI = 1000
 
@@ -23,30 +24,74 @@ def milli(value: float) -> int:
 
 
 class Source(enum.StrEnum):
-    """Where a metric comes from: one total of the workload, or a sample of each pod."""
+    """Where a metric comes from: the workload's pods, one object, or anywhere outside the cluster."""
 
-    EXTERNAL = "External"
+    RESOURCE = "Resource"
+    CONTAINER_RESOURCE = "ContainerResource"
     PODS = "Pods"
+    OBJECT = "Object"
+    EXTERNAL = "External"
 
 
 class TargetType(enum.StrEnum):
-    """What the target is compared with."""
+    """What the target is compared with: the total, the total over all pods, or the part used of what is requested."""
 
+    VALUE = "Value"
     AVERAGE_VALUE = "AverageValue"
+    UTILIZATION = "Utilization"
+
+
+_BY_POD = frozenset({TargetType.AVERAGE_VALUE, TargetType.UTILIZATION})
+_BY_TOTAL = frozenset({TargetType.AVERAGE_VALUE, TargetType.VALUE})
+TARGET_TYPES = {
+    Source.RESOURCE: _BY_POD,
+    Source.CONTAINER_RESOURCE: _BY_POD,
+    Source.PODS: frozenset({TargetType.AVERAGE_VALUE}),
+    Source.OBJECT: _BY_TOTAL,
+    Source.EXTERNAL: _BY_TOTAL,
+}
+"""What each source may be compared with."""
 
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """One metric of the HPA and its target, in milli-units."""
+    """One metric of the HPA and its target.
+
+    name       of the metric, or of the resource
+    target     in milli-units; for Utilization in percent of what is requested
+    container  of a ContainerResource: whose samples count
+    described  of an Object: which one, as kind/name or kind.group/name
+    selector   of labels that narrow the metric down, as text
+    """
 
     name: str
     source: Source
     target: int
     target_type: TargetType = TargetType.AVERAGE_VALUE
+    container: str = ""
+    described: str = ""
+    selector: str = ""
 
     def __post_init__(self) -> None:
         if self.target <= 0:
-            raise BadPolicy(f"hpa metric {self.name}: a target of {self.target} milli-units; it must be above zero")
+            unit = "percent" if self.target_type is TargetType.UTILIZATION else "milli-units"
+            raise BadPolicy(f"hpa metric {self.name}: a target of {self.target} {unit}; it must be above zero")
+        allowed = TARGET_TYPES[self.source]
+        if self.target_type not in allowed:
+            raise BadPolicy(
+                f"hpa metric {self.name}: a target of type {self.target_type}; {self.source} metrics take"
+                f" {' or '.join(sorted(allowed))}"
+            )
+        if bool(self.container) != (self.source is Source.CONTAINER_RESOURCE):
+            raise BadPolicy(f"hpa metric {self.name}: a container goes with ContainerResource, and only with it")
+        if bool(self.described) != (self.source is Source.OBJECT):
+            raise BadPolicy(f"hpa metric {self.name}: a described object goes with Object, and only with it")
+
+    @cached_property
+    def key(self) -> str:
+        """What tells its values from those of the HPA's other metrics: its name where nothing else is given."""
+        whole = "/".join(part for part in (self.container, self.described, self.name) if part)
+        return f"{whole}{{{self.selector}}}" if self.selector else whole
 
 
 class PolicyType(enum.StrEnum):
@@ -101,6 +146,11 @@ class ScalingRules:
         if self.tolerance is not None and not self.tolerance >= 0:
             raise BadPolicy(f"hpa behavior: a tolerance of {self.tolerance}; it must be zero or more")
 
+    @cached_property
+    def longest_period(self) -> timedelta:
+        """How long a change in this direction is remembered for certain."""
+        return max(policy.period for policy in self.policies)
+
 
 DEFAULT_SCALE_UP = ScalingRules(
     (
@@ -118,18 +168,19 @@ class Behavior:
     scale_up: ScalingRules = DEFAULT_SCALE_UP
     scale_down: ScalingRules = DEFAULT_SCALE_DOWN
 
-    @cached_property
-    def longest_period(self) -> timedelta:
-        """How long a scale event can still matter to a policy."""
-        return max(policy.period for policy in self.scale_up.policies + self.scale_down.policies)
-
 
 @dataclass(frozen=True)
 class Flags:
-    """Flags of the kube-controller-manager that decide replicas."""
+    """Flags of the kube-controller-manager that decide replicas.
+
+    scale_to_zero  the feature gate HPAScaleToZero, which lets a minimum be zero
+    """
 
     tolerance: float = 0.1
     downscale_stabilization: timedelta = timedelta(minutes=5)
+    cpu_initialization_period: timedelta = timedelta(minutes=5)
+    initial_readiness_delay: timedelta = timedelta(seconds=30)
+    scale_to_zero: bool = False
 
 
 class Tolerances(NamedTuple):
@@ -154,12 +205,19 @@ class HpaSpec:
     flags: Flags = Flags()
 
     def __post_init__(self) -> None:
-        if not 1 <= self.min_replicas <= self.max_replicas:
-            raise BadPolicy(
-                f"hpa: minReplicas {self.min_replicas} and maxReplicas {self.max_replicas}; expected 1 <= min <= max"
-            )
         if not self.metrics:
             raise BadPolicy("hpa: no metric; give at least one")
+        lowest = 0 if self.flags.scale_to_zero and self.sees_beyond_pods else 1
+        if not (lowest <= self.min_replicas <= self.max_replicas and self.max_replicas >= 1):
+            raise BadPolicy(
+                f"hpa: minReplicas {self.min_replicas} and maxReplicas {self.max_replicas};"
+                f" expected {lowest} <= min <= max{' and max >= 1' if lowest == 0 else ''}"
+            )
+
+    @cached_property
+    def sees_beyond_pods(self) -> bool:
+        """Whether some metric goes on when there are no pods."""
+        return any(metric.source in (Source.OBJECT, Source.EXTERNAL) for metric in self.metrics)
 
     @cached_property
     def windows(self) -> tuple[timedelta, timedelta]:
@@ -168,7 +226,8 @@ class HpaSpec:
         if self.behavior is None:
             return timedelta(0), default
         up, down = self.behavior.scale_up.stabilization, self.behavior.scale_down.stabilization
-        return timedelta(0) if up is None else up, default if down is None else down
+        whole_seconds = timedelta(seconds=default // timedelta(seconds=1))  # maybeInitScaleDownStabilizationWindow
+        return timedelta(0) if up is None else up, whole_seconds if down is None else down
 
     @cached_property
     def tolerances(self) -> Tolerances:
@@ -177,23 +236,6 @@ class HpaSpec:
             return Tolerances(default, default)
         down, up = self.behavior.scale_down.tolerance, self.behavior.scale_up.tolerance
         return Tolerances(default if down is None else down, default if up is None else up)
-
-
-class Phase(enum.StrEnum):
-    """The phases of a pod that the HPA tells apart."""
-
-    PENDING = "Pending"
-    RUNNING = "Running"
-    FAILED = "Failed"
-
-
-@dataclass(frozen=True)
-class Pod:
-    """A pod that the scale target's selector matches. Readiness is not asked for: only CPU metrics look at it."""
-
-    name: str
-    phase: Phase = Phase.RUNNING
-    deleting: bool = False
 
 
 class Scale(NamedTuple):
@@ -208,9 +250,23 @@ class Scale(NamedTuple):
 class Metrics:
     """What the metrics APIs answered, in milli-units; a metric without an entry, or with an empty one, has failed.
 
-    external  metric -> the value of each series that its selector matches
-    pods      metric -> pod -> sample
+    Each is by `MetricSpec.key`.
+
+    external   the value of each series that the metric's selector matches
+    pods       pod -> sample
+    objects    the one value
+    resources  pod -> sample, of the pod or of the one container
     """
 
     external: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     pods: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    objects: Mapping[str, int] = field(default_factory=dict)
+    resources: Mapping[str, Mapping[str, Sample]] = field(default_factory=dict)
+
+
+class Seen(NamedTuple):
+    """What one sync looks at, and when."""
+
+    scale: Scale
+    metrics: Metrics
+    now: datetime

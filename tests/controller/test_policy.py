@@ -247,7 +247,7 @@ def test_a_repeated_signal_is_refused() -> None:
         ('a: !!int ""', "not YAML: a value does not fit its tag (!!); leave the tags out"),
         ("a: !!bool x", "not YAML: a value does not fit its tag (!!); leave the tags out"),
         ("!!map [1]", "not YAML: expected a mapping, but found a sequence"),
-        ("[" * 3000, "nested too deeply; a policy needs a few levels"),
+        ("[" * 3000, "nested too deeply; a few levels are all that is needed"),
     ],
 )
 def test_text_that_is_no_policy_at_all(text: str, problem: str) -> None:

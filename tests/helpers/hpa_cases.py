@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from controller.simulation.hpa_pods import Phase, Pod
 from controller.simulation.hpa_spec import (
     DEFAULT_SCALE_DOWN,
     DEFAULT_SCALE_UP,
@@ -21,8 +22,6 @@ from controller.simulation.hpa_spec import (
     HpaSpec,
     Metrics,
     MetricSpec,
-    Phase,
-    Pod,
     PolicyType,
     Scale,
     ScalingPolicy,

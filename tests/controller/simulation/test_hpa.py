@@ -17,8 +17,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.simulation.hpa import State, Sync, step
-from controller.simulation.hpa_spec import Behavior, HpaSpec, Metrics, MetricSpec, Scale, Source
+from controller.simulation.hpa import Reason, State, Sync, step
+from controller.simulation.hpa_spec import (
+    DEFAULT_SCALE_DOWN,
+    Behavior,
+    Flags,
+    HpaSpec,
+    Metrics,
+    MetricSpec,
+    PolicyType,
+    Scale,
+    ScalingPolicy,
+    ScalingRules,
+    Source,
+)
 from tests.helpers.hpa_cases import START, Case, metrics_of, read_cases, scale_of
 
 SYNC = timedelta(seconds=15)
@@ -104,8 +116,54 @@ def test_more_load_never_means_fewer_replicas(
 @given(specs, st.lists(st.integers(0, 600_000), min_size=60, max_size=80))
 def test_what_is_remembered_does_not_grow(spec: HpaSpec, loads: list[int | None]) -> None:
     *_, (_, last) = run(spec, 10, loads)
-    assert len(last.state.recommendations) <= WINDOW // SYNC + 1
-    assert len(last.state.scale_ups) + len(last.state.scale_downs) <= 1
+    assert len(last.state.recommendations) <= WINDOW // SYNC + 2
+    assert max(len(last.state.scale_ups), len(last.state.scale_downs)) <= 2
+
+
+def test_a_change_is_forgotten_by_its_own_directions_period_even_where_the_other_still_asks() -> None:
+    """Upstream drops a scale-down that is older than every scale-down policy, though scale-up policies count it."""
+    slow = ScalingRules((ScalingPolicy(PolicyType.PODS, 4, timedelta(minutes=5)),), stabilization=timedelta(0))
+    spec = replace(BEHAVING, behavior=Behavior(slow, replace(DEFAULT_SCALE_DOWN, stabilization=timedelta(0))))
+    state, replicas = State(), 30
+    for number, total in enumerate((200_000, 100_000, 400_000)):
+        sync = step(spec, state, Scale(replicas, replicas), metrics(total), START + number * timedelta(seconds=20))
+        state, replicas = sync.state, sync.replicas
+    assert [event.replicas for event in state.scale_downs] == [10]
+    assert replicas == 10 + 10 + 4
+
+
+def test_old_recommendations_count_again_where_the_window_grows() -> None:
+    ten_seconds = replace(DEFAULT_SCALE_DOWN, stabilization=timedelta(seconds=10))
+    short = replace(BEHAVING, behavior=Behavior(scale_down=ten_seconds))
+    state, replicas = State(), 9
+    for number, total in enumerate((90_000, 50_000, 20_000)):
+        sync = step(short, state, Scale(replicas, replicas), metrics(total), START + number * SYNC)
+        state, replicas = sync.state, sync.replicas
+    grown = step(BEHAVING, state, Scale(replicas, replicas), metrics(20_000), START + 3 * SYNC)
+    assert grown.condition.able is Reason.READY_FOR_NEW_SCALE
+    assert replicas == 2
+    later = step(BEHAVING, state, Scale(9, 9), metrics(20_000), START + 3 * SYNC)
+    assert later.replicas == 9
+
+
+def test_a_window_of_zero_forgets_at_once_what_the_first_sync_found() -> None:
+    """Seen of the real controller, in which that sync takes a moment; a longer window then has nothing to go by."""
+    down = replace(DEFAULT_SCALE_DOWN, stabilization=timedelta(0))
+    first = step(replace(BEHAVING, behavior=Behavior(scale_down=down)), State(), Scale(9, 9), metrics(50_000), START)
+    assert [recommended.replicas for recommended in first.state.recommendations] == [5]
+    assert step(BEHAVING, first.state, Scale(9, 9), metrics(20_000), START + SYNC).replicas == 5
+
+
+def test_zero_that_the_hpa_scaled_to_is_left_again_and_zero_that_a_user_set_is_not() -> None:
+    spec = replace(LEGACY, min_replicas=0, flags=Flags(downscale_stabilization=timedelta(0), scale_to_zero=True))
+    slept = step(spec, State(), Scale(3, 3), metrics(0), START)
+    later = step(spec, slept.state, Scale(3, 3), metrics(0), START + SYNC)
+    assert later.replicas == 0
+    woken = step(spec, later.state, Scale(0, 0), metrics(70_000), START + 2 * SYNC)
+    assert (woken.replicas, woken.state.scaled_to_zero) == (4, False)
+    assert step(spec, State(), Scale(0, 0), metrics(70_000), START).condition.active is Reason.SCALING_DISABLED
+    raised = replace(spec, min_replicas=6)
+    assert step(raised, later.state, Scale(0, 0), metrics(0), START + 2 * SYNC).replicas == 6
 
 
 def test_a_failed_sync_says_so_and_a_skipped_one_does_not() -> None:

@@ -9,8 +9,6 @@ import pytest
 
 from controller.errors import BadPolicy
 from controller.simulation.hpa_spec import (
-    DEFAULT_SCALE_DOWN,
-    DEFAULT_SCALE_UP,
     Behavior,
     Flags,
     HpaSpec,
@@ -19,6 +17,7 @@ from controller.simulation.hpa_spec import (
     ScalingPolicy,
     ScalingRules,
     Source,
+    TargetType,
     Tolerances,
     milli,
 )
@@ -44,7 +43,7 @@ def test_an_empty_behavior_takes_its_defaults_from_flags_and_api() -> None:
     assert spec.windows == (timedelta(0), timedelta(minutes=5))
     assert spec.tolerances == Tolerances(0.1, 0.1)
     assert spec.behavior is not None
-    assert spec.behavior.longest_period == timedelta(seconds=15)
+    assert spec.behavior.scale_down.longest_period == timedelta(seconds=15)
 
 
 def test_each_direction_overrides_the_flags() -> None:
@@ -55,10 +54,37 @@ def test_each_direction_overrides_the_flags() -> None:
     assert spec.tolerances == Tolerances(down=0.4, up=0.0)
 
 
-def test_events_matter_as_long_as_the_longest_policy_of_either_direction() -> None:
+def test_changes_are_remembered_as_long_as_the_longest_policy_of_their_direction() -> None:
     slow = ScalingRules((POLICY, ScalingPolicy(PolicyType.PERCENT, 10, timedelta(minutes=5))))
-    assert Behavior(DEFAULT_SCALE_UP, slow).longest_period == timedelta(minutes=5)
-    assert Behavior(slow, DEFAULT_SCALE_DOWN).longest_period == timedelta(minutes=5)
+    assert slow.longest_period == timedelta(minutes=5)
+
+
+def test_on_the_path_of_behavior_the_flag_counts_in_whole_seconds() -> None:
+    flags = Flags(downscale_stabilization=timedelta(seconds=20.9))
+    assert HpaSpec(1, 9, (METRIC,), flags=flags).windows[1] == timedelta(seconds=20.9)
+    assert HpaSpec(1, 9, (METRIC,), Behavior(), flags).windows[1] == timedelta(seconds=20)
+
+
+@pytest.mark.parametrize(
+    ("metric", "key"),
+    [
+        (METRIC, "c"),
+        (MetricSpec("c", Source.EXTERNAL, 1, selector="queue=a"), "c{queue=a}"),
+        (MetricSpec("cpu", Source.CONTAINER_RESOURCE, 1, container="app"), "app/cpu"),
+        (MetricSpec("hits", Source.OBJECT, 1, described="Service/web", selector="a=b"), "Service/web/hits{a=b}"),
+    ],
+)
+def test_a_metric_is_told_from_others_of_its_name(metric: MetricSpec, key: str) -> None:
+    assert metric.key == key
+
+
+def test_with_the_gate_and_a_metric_beyond_the_pods_the_minimum_may_be_zero() -> None:
+    gate = Flags(scale_to_zero=True)
+    assert HpaSpec(0, 9, (METRIC,), flags=gate).min_replicas == 0
+    with pytest.raises(BadPolicy, match="expected 1 <= min"):
+        HpaSpec(0, 9, (MetricSpec("cpu", Source.RESOURCE, 1),), flags=gate)
+    with pytest.raises(BadPolicy, match="and max >= 1"):
+        HpaSpec(0, 0, (METRIC,), flags=gate)
 
 
 @pytest.mark.parametrize(("ratio", "inside"), [(0.9, True), (1.1, True), (0.8999, False), (1.1001, False)])
@@ -72,7 +98,14 @@ def test_both_ends_of_the_tolerance_are_inside(ratio: float, inside: bool) -> No
         (lambda: HpaSpec(0, 9, (METRIC,)), "minReplicas 0"),
         (lambda: HpaSpec(5, 4, (METRIC,)), "maxReplicas 4"),
         (lambda: HpaSpec(1, 9, ()), "no metric"),
-        (lambda: MetricSpec("c", Source.EXTERNAL, 0), "a target of 0"),
+        (lambda: MetricSpec("c", Source.EXTERNAL, 0), "a target of 0 milli-units"),
+        (lambda: MetricSpec("cpu", Source.RESOURCE, 0, TargetType.UTILIZATION), "a target of 0 percent"),
+        (lambda: MetricSpec("c", Source.PODS, 1, TargetType.VALUE), "Pods metrics take AverageValue"),
+        (lambda: MetricSpec("cpu", Source.RESOURCE, 1, TargetType.VALUE), "take AverageValue or Utilization"),
+        (lambda: MetricSpec("c", Source.EXTERNAL, 1, TargetType.UTILIZATION), "take AverageValue or Value"),
+        (lambda: MetricSpec("cpu", Source.CONTAINER_RESOURCE, 1), "a container goes with ContainerResource"),
+        (lambda: MetricSpec("c", Source.EXTERNAL, 1, container="app"), "a container goes with ContainerResource"),
+        (lambda: MetricSpec("hits", Source.OBJECT, 1), "a described object goes with Object"),
         (lambda: ScalingPolicy(PolicyType.PODS, 0, timedelta(seconds=15)), "a policy value of 0"),
         (lambda: ScalingPolicy(PolicyType.PODS, 1, timedelta(0)), "a policy period of 0:00:00"),
         (lambda: ScalingPolicy(PolicyType.PODS, 1, timedelta(minutes=31)), "a policy period of 0:31:00"),

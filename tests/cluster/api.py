@@ -1,0 +1,130 @@
+"""The Kubernetes API as it is on the wire: paths and JSON, no models, one connection pool for all threads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlencode
+
+import urllib3
+
+Json = dict[str, Any]
+PATIENCE_S = 60.0
+
+
+class ApiError(Exception):
+    """What the API server refused; `status` is the HTTP code, `reason` Kubernetes' word for it."""
+
+    def __init__(self, request: str, status: int, reason: str, message: str) -> None:
+        super().__init__(f"{request}: {status} {reason}: {message}")
+        self.status = status
+        self.reason = reason
+
+
+class Event(NamedTuple):
+    """One change that a watch tells of: ADDED, MODIFIED or DELETED, and the object."""
+
+    type: str
+    object: Json
+
+
+class Api:
+    """One user's access to one API server."""
+
+    def __init__(self, url: str, token: str, ca_file: str) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        self._pool = urllib3.PoolManager(maxsize=32, ca_certs=ca_file, retries=False)
+
+    def get(self, path: str, **query: str) -> Json:
+        return self._call("GET", path, query)
+
+    def create(self, path: str, body: Json) -> Json:
+        return self._call("POST", path, {}, body)
+
+    def replace(self, path: str, body: Json) -> Json:
+        return self._call("PUT", path, {}, body)
+
+    def patch(self, path: str, change: Json) -> Json:
+        """A merge patch: null removes a key, a list replaces a list."""
+        return self._call("PATCH", path, {}, change, "application/merge-patch+json")
+
+    def delete(self, path: str, **query: str) -> Json:
+        return self._call("DELETE", path, query)
+
+    def watch(self, path: str, resource_version: str) -> Watch:
+        """What happens at the path after that version, until the watch is left, stopped, or ended by the server."""
+        query = {"watch": "1", "resourceVersion": resource_version}
+        return Watch(self._send("GET", path, query, None, "", stream=True))
+
+    def _call(
+        self, method: str, path: str, query: Mapping[str, str], body: Json | None = None, kind: str = "application/json"
+    ) -> Json:
+        answer: Json = json.loads(self._send(method, path, query, body, kind).data)
+        return answer
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str], body: Json | None, kind: str, stream: bool = False
+    ) -> urllib3.BaseHTTPResponse:
+        url = f"{self._url}{path}{'?' if query else ''}{urlencode(query)}"
+        headers = self._headers if body is None else {**self._headers, "Content-Type": kind}
+        response = self._pool.request(
+            method,
+            url,
+            body=None if body is None else json.dumps(body).encode(),
+            headers=headers,
+            timeout=urllib3.Timeout(connect=PATIENCE_S, read=None if stream else PATIENCE_S),
+            preload_content=not stream,
+        )
+        if response.status >= 300:
+            raise _refused(f"{method} {path}", response)
+        return response
+
+
+class Watch:
+    """Events as they come; `stop` ends the waiting for the next one, from any thread."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+        self._response = response
+        self._stopped = False
+
+    def __iter__(self) -> Iterator[Event]:
+        rest = b""
+        try:
+            for part in self._response.stream(decode_content=True):
+                *lines, rest = (rest + part).split(b"\n")
+                for line in lines:
+                    event = json.loads(line)
+                    yield Event(event["type"], event["object"])
+        except urllib3.exceptions.ProtocolError:  # a stream that ends between two of its marks
+            if not self._stopped:
+                raise
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._response.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._response.close()
+
+
+def _refused(request: str, response: urllib3.BaseHTTPResponse) -> ApiError:
+    try:
+        said = json.loads(response.data)
+    except ValueError:
+        said = {"message": response.data.decode(errors="replace")}
+    return ApiError(request, response.status, said.get("reason", ""), said.get("message", ""))
+
+
+def timestamp(at: datetime | None = None) -> str:
+    """A time, or now, as Kubernetes writes times: in whole seconds, cut off."""
+    moment = at or datetime.now(UTC)  # noqa: TID251  where a cluster runs, time passes
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

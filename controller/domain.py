@@ -72,7 +72,7 @@ class Policy:
         return self.cost_ratio / (self.cost_ratio + 1.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The newest value of a signal, and the end of the bin that it stands for."""
 
@@ -81,7 +81,7 @@ class Reading:
     at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Observed:
     """The workload as it was seen at one moment.
 
@@ -96,7 +96,7 @@ class Observed:
     readings: tuple[Reading, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reason:
     """One rule's word on a decision: the floor before it, after it, and why in a clause."""
 
@@ -106,7 +106,7 @@ class Reason:
     because: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The floor for now, with every rule that had a say, in order. Log, ledger, event and dashboard show this value.
 
@@ -136,7 +136,7 @@ class Decision:
         return f"{verb}: {because}" if because else verb
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Wish:
     """A replica count that was wanted at a moment; the ramp-down holds the largest of the recent ones."""
 
@@ -144,7 +144,7 @@ class Wish:
     replicas: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SpentHour:
     """Pod-time of one hour of the clock.
 
@@ -159,7 +159,7 @@ class SpentHour:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What one decision leaves for the next; an argument and a return value, so that it can be saved and replayed.
 

@@ -71,9 +71,13 @@ def _sentence(need: Need, quantile: float) -> str:
     first = forecast.origin + forecast.window.first * forecast.step
     end = forecast.origin + (forecast.window.last + 1) * forecast.step
     return (
-        f"{need.replicas} pods for a peak of {_amount(need.peak)} {signal.name} over {first:%H:%M}-{end:%H:%M}"
+        f"{need.replicas} pods for a peak of {_amount(need.peak)} {signal.name} over {_clock(first)}-{_clock(end)}"
         f" ({forecast.model}, {quantile:.3g} quantile), {_amount(signal.capacity_per_pod)} per pod"
     )
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.hour:02}:{at.minute:02}"
 
 
 def _amount(load: float) -> str:

@@ -94,7 +94,9 @@ def test_to_begin_anew_after_a_gap_is_no_rescale() -> None:
 
 
 def test_the_figures_of_the_days_add_up_to_those_of_the_run() -> None:
-    load = a_load(connections([*wave(600), *[float("nan")] * 30, *wave(2400, period=25)], start=START + timedelta(hours=20)))
+    load = a_load(
+        connections([*wave(600), *[float("nan")] * 30, *wave(2400, period=25)], start=START + timedelta(hours=20))
+    )
     policy = a_policy()
     run = replay(load, policy, hpa_for(policy), WorldSettings(pod_start=timedelta(minutes=4)), None)
     whole, days = score(run), score_by_day(run)

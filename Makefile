@@ -99,6 +99,10 @@ bench-other-channel: environment-demo ## What connections could tell of messages
 bench-fleet: environment-demo ## Serve ten thousand made-up workloads on one core: ARGS="--workloads 2000"; takes 4 GB of disk
 	OMP_NUM_THREADS=1 $(VENV)/python -m benchmarks.fleet $(ARGS)
 
+.PHONY: bench-replay-speed
+bench-replay-speed: environment-demo ## Replay a made-up week, with and without the planner, on one core
+	OMP_NUM_THREADS=1 $(VENV)/python -m benchmarks.replay_speed $(ARGS)
+
 .PHONY: lock
 lock: environment-bare ## Rewrite constraints.txt from a fresh resolution
 	$(VENV)/python -m tools.lock

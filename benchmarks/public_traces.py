@@ -17,7 +17,7 @@ from benchmarks.traces import Trace, read_list
 from benchmarks.traces import load as load_trace
 from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
 from controller.simulation.equal_cost import hpa_at_cost
-from controller.simulation.feed import PrecomputedFeed, feed_from
+from controller.simulation.feed import feed_from
 from controller.simulation.load import TICK, load_from_series
 from controller.simulation.oracle import Perfect
 from controller.simulation.replay import hpa_for, replay
@@ -74,9 +74,9 @@ def replays(series: Series, forecaster: Forecaster, pod_start: timedelta) -> dic
     load = load_from_series([part], TICK, settings.session, settings.seed)
     seen = series.part(0, first + len(part))
     feeds = {
-        "hpa": PrecomputedFeed((), settings.metric_lag),
-        "foresail": feed_from(forecaster, [seen], policy, settings.metric_lag, load.start),
-        "perfect": feed_from(Perfect(), [seen], policy, settings.metric_lag, load.start),
+        "hpa": None,
+        "foresail": feed_from(forecaster, [seen], policy, settings.known_after, load.start),
+        "perfect": feed_from(Perfect(), [seen], policy, settings.known_after, load.start),
     }
     spec = hpa_for(policy, TARGET)
     minutes = float(load.known.sum()) * (TICK / timedelta(minutes=1))

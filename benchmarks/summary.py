@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.bootstrap import DRAWS, columns, day_weights, geometric_mean, interval, mean, redrawn
 from benchmarks.catalogue import CATALOGUE
 from benchmarks.day_sums import RATIOS
 from benchmarks.traces import CLASSES, Trace
+from forecaster.evaluate.bootstrap import DRAWS, columns, day_weights, geometric_mean, interval, mean, redrawn
 from forecaster.series import FloatArray
 
 OURS = "foresail"

@@ -75,7 +75,7 @@ class Policy:
     stale_after: timedelta = timedelta(minutes=5)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reading:
     """The newest value of a signal, and the end of the bin that it stands for."""
 
@@ -84,7 +84,7 @@ class Reading:
     at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Observed:
     """The workload as it was seen at one moment.
 
@@ -99,7 +99,7 @@ class Observed:
     readings: tuple[Reading, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reason:
     """One rule's word on a decision: the floor before it, after it, and why in a clause."""
 
@@ -109,7 +109,7 @@ class Reason:
     because: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The floor for now, with every rule that had a say, in order. Log, ledger, event and dashboard show this value.
 
@@ -139,7 +139,7 @@ class Decision:
         return f"{verb}: {because}" if because else verb
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Wish:
     """A replica count that was wanted at a moment; the ramp-down holds the largest of the recent ones."""
 
@@ -147,7 +147,7 @@ class Wish:
     replicas: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SpentHour:
     """Pod-time of one hour of the clock.
 
@@ -162,7 +162,7 @@ class SpentHour:
     seconds: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Memory:
     """What one decision leaves for the next; an argument and a return value, so that it can be saved and replayed.
 

@@ -6,12 +6,11 @@ of workloads are the same question asked more or less often.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
-
-import numpy as np
 
 from forecaster.series import FloatArray, IntArray, Series
 from forecaster.verdict import Verdict
@@ -69,9 +68,9 @@ class Forecasts:
             origin=series.time(int(self.origins[row])),
             step=series.step,
             levels=self.levels,
-            quantiles=tuple(tuple(float(q) for q in step) for step in self.quantiles[row]),
+            quantiles=tuple(map(tuple, self.quantiles[row].tolist())),
             window=self.window,
-            peak=tuple(float(q) for q in self.peak[row]),
+            peak=tuple(self.peak[row].tolist()),
             verdict=verdict,
         )
 
@@ -98,11 +97,22 @@ class Forecast:
 
     def peak_at(self, level: float) -> float:
         """The peak's quantile at `level`, interpolated between the levels given and held beyond them."""
-        return float(np.interp(level, self.levels, self.peak))
+        return _interpolated(level, self.levels, self.peak)
 
     def step_at(self, horizon: int, level: float) -> float:
         """The quantile of one step; horizon 1 is the bin after the origin."""
-        return float(np.interp(level, self.levels, self.quantiles[horizon - 1]))
+        return _interpolated(level, self.levels, self.quantiles[horizon - 1])
+
+
+def _interpolated(level: float, levels: tuple[float, ...], values: tuple[float, ...]) -> float:
+    """The value at a level, linear between those given and held beyond them."""
+    above = bisect_right(levels, level)
+    if above in (0, len(levels)):
+        return values[min(above, len(levels) - 1)]
+    low, high = values[above - 1], values[above]
+    if low == high:
+        return low
+    return (high - low) / (levels[above] - levels[above - 1]) * (level - levels[above - 1]) + low
 
 
 class Forecaster(Protocol):

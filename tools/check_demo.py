@@ -21,6 +21,9 @@ FIGURES = (
     "connections_refused",
     "connections_broken",
     "rescales",
+    "connections_moved",
+    "reconnect_peak",
+    "scored_minutes",
 )
 RISE, FLASH = "recurring rise", "flash crowd"
 

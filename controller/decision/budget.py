@@ -33,8 +33,8 @@ def book(memory: Memory, bounds: Bounds, observed: Observed, now: datetime) -> t
         return hours
     wish = max(observed.hpa_wish, bounds.min_replicas)
     extra = max(0, memory.floor - wish) * seconds
-    start = now.replace(minute=0, second=0, microsecond=0)
-    if not hours or hours[-1].start < start:
+    if not hours or now - hours[-1].start >= _HOUR:
+        start = now.replace(minute=0, second=0, microsecond=0)
         return (*hours, SpentHour(start, extra, wish * seconds, seconds))
     hour = hours[-1]
     return (*hours[:-1], SpentHour(hour.start, hour.extra + extra, hour.base + wish * seconds, hour.seconds + seconds))
@@ -60,7 +60,7 @@ def unspent(policy: Policy, spent: tuple[SpentHour, ...], wish: int) -> float:
     any is known.
     """
     allowance = policy.budget_percent / 100 * _mean_wish(spent, wish) * _DAY.total_seconds()
-    return allowance - sum(hour.extra for hour in spent)
+    return allowance - sum([hour.extra for hour in spent])
 
 
 def scarcity(policy: Policy, spent: tuple[SpentHour, ...], wish: int) -> float:
@@ -86,5 +86,5 @@ def affordable(policy: Policy, left: float, wish: int) -> int:
 
 
 def _mean_wish(spent: tuple[SpentHour, ...], otherwise: int) -> float:
-    seconds = sum(hour.seconds for hour in spent)
-    return sum(hour.base for hour in spent) / seconds if seconds else float(otherwise)
+    seconds = sum([hour.seconds for hour in spent])
+    return sum([hour.base for hour in spent]) / seconds if seconds else float(otherwise)

@@ -77,7 +77,7 @@ def _sentence(wanted: Need) -> str:
     forecast, signal = wanted.forecast, wanted.signal
     first = forecast.origin + forecast.window.first * forecast.step
     end = forecast.origin + (forecast.window.last + 1) * forecast.step
-    span = f"{first:%H:%M}-{end:%H:%M}"
+    span = f"{_clock(first)}-{_clock(end)}"
     by = f"({forecast.model} of {signal.name}, {_amount(signal.capacity_per_pod)} per pod)"
     if wanted.replicas > wanted.held:
         return (
@@ -91,6 +91,10 @@ def _percent(chance: float) -> str:
     if chance < 0.0005:
         return "under 0.1 %"
     return f"{100 * chance:.2g} %" if chance < 0.095 else f"{100 * chance:.0f} %"
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.hour:02}:{at.minute:02}"
 
 
 def _amount(load: float) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from controller.domain import Policy
-from controller.simulation.feed import PrecomputedFeed
 from controller.simulation.load import Load
 from controller.simulation.replay import Run, hpa_for, replay
 from controller.simulation.score import score
@@ -34,8 +33,7 @@ def hpa_at_cost(load: Load, policy: Policy, settings: WorldSettings, pod_minutes
     """
 
     def at(one: float) -> EqualCost:
-        feed = PrecomputedFeed((), settings.metric_lag)
-        return EqualCost(one, replay(load, policy, hpa_for(policy, one), settings, feed))
+        return EqualCost(one, replay(load, policy, hpa_for(policy, one), settings, None))
 
     dear = at(target)
     if score(dear.run).pod_minutes >= pod_minutes:

@@ -15,7 +15,7 @@ from controller.decision.capacity import planning_window
 from controller.domain import Policy, Reading
 from forecaster.errors import NoForecast
 from forecaster.forecast import Ask, Forecast, Forecaster, Forecasts
-from forecaster.series import Series
+from forecaster.series import EPOCH, Series
 
 
 class Knowledge(NamedTuple):
@@ -62,19 +62,19 @@ class PrecomputedFeed:
     def __init__(self, channels: Sequence[Channel], metric_lag: timedelta) -> None:
         self._channels = tuple(channels)
         self._lag = metric_lag
-        self._origins: tuple[int, ...] | None = None
         self._knowledge = Knowledge()
+        self._since = self._until = EPOCH
 
     def at(self, now: datetime) -> Knowledge:
         """What is known at `now`; the same value until the next bin of any signal is known."""
-        origins = tuple(channel.series.origin(now - self._lag) for channel in self._channels)
-        if origins != self._origins:
-            pairs = tuple(zip(self._channels, origins, strict=True))
+        if not self._since <= now < self._until:
+            pairs = [(channel, channel.series.origin(now - self._lag)) for channel in self._channels]
             self._knowledge = Knowledge(
                 tuple(reading for channel, origin in pairs for reading in channel.reading(origin)),
                 tuple(forecast for channel, origin in pairs for forecast in channel.forecast(origin)),
             )
-            self._origins = origins
+            steps = [one.series.time(one.series.index(now - self._lag) + 1) + self._lag for one in self._channels]
+            self._since, self._until = now, min(steps, default=now)
         return self._knowledge
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from controller.decision.plan import first_memory, plan
 from controller.domain import Decision, Memory, Observed, Policy, Reading
@@ -19,8 +20,7 @@ from controller.simulation.hpa_spec import HpaSpec, Metrics, MetricSpec, Scale, 
 from forecaster.forecast import Forecast
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """What happened in one tick, with everything that a ledger entry needs.
 
     desired    replicas that the HPA asks for from now on
@@ -49,14 +49,19 @@ class Pilot:
 
     def __init__(self, policy: Policy, hpa_spec: HpaSpec, replicas: int, now: datetime) -> None:
         """`replicas` run at the start. Raises BadPolicy where policy and HPA contradict each other."""
-        _check(policy, hpa_spec)
+        check_external(hpa_spec)
+        _check_bounds(policy, hpa_spec)
         self._policy = policy
         self._spec = hpa_spec
-        self._floored = hpa_spec
-        self._state = State()
-        self._alone_state = State()
-        self._alone = replicas
         self._memory = first_memory(policy, now)
+        self.restart(replicas, now)
+
+    def restart(self, replicas: int, now: datetime) -> None:
+        """Begins anew with so many replicas: nothing is remembered but what was spent of the day's budget."""
+        self._floored = self._spec
+        self._state = self._alone_state = State()
+        self._alone = replicas
+        self._memory = replace(first_memory(self._policy, now), spent=self._memory.spent)
 
     @property
     def memory(self) -> Memory:
@@ -78,9 +83,11 @@ class Pilot:
         replicas   pods asked for until now, of which `ready` take traffic
         readings   and forecasts: what the planner knows now
         """
-        metrics = _metrics(self._spec.metrics, seen)
+        metrics = external_metrics(self._spec.metrics, seen)
         sync = step(self._floored, self._state, Scale(replicas, replicas), metrics, now)
-        alone = step(self._spec, self._alone_state, Scale(self._alone, self._alone), metrics, now)
+        alone = sync
+        if not self._floor_had_no_say(sync, replicas):
+            alone = step(self._spec, self._alone_state, Scale(self._alone, self._alone), metrics, now)
         wish = None if alone.condition.metrics_failed else alone.replicas
         observed = Observed(sync.replicas, ready, wish, tuple(readings))
         before = self._memory
@@ -89,6 +96,12 @@ class Pilot:
         self._write(decision)
         return Tick(now, sync.replicas, alone.replicas, observed, tuple(forecasts), before, decision, sync)
 
+    def _floor_had_no_say(self, sync: Sync, replicas: int) -> bool:
+        """Whether the HPA came from where it would be alone and ended above the floor, which only holds from below."""
+        floor = self._floored.min_replicas
+        above = floor == self._spec.min_replicas or min(replicas, sync.replicas) > floor
+        return above and replicas == self._alone and self._state == self._alone_state
+
     def _write(self, decision: Decision) -> None:
         """Sets the floor that the next sync sees; a decision that is only shown leaves the HPA's own minimum."""
         minimum = decision.floor if decision.applied else self._spec.min_replicas
@@ -96,13 +109,18 @@ class Pilot:
             self._floored = replace(self._spec, min_replicas=minimum)
 
 
-def _check(policy: Policy, spec: HpaSpec) -> None:
-    bounds = policy.bounds
-    if bounds.min_replicas < spec.min_replicas or bounds.max_replicas > spec.max_replicas:
-        raise BadPolicy(
-            f"bounds: {bounds.min_replicas}..{bounds.max_replicas} replicas, but the HPA allows"
-            f" {spec.min_replicas}..{spec.max_replicas}; keep the bounds within the HPA's"
-        )
+def external_metrics(specs: Sequence[MetricSpec], seen: Mapping[str, float | None]) -> Metrics:
+    """The totals as the metrics API answers them; one that is not there, or not finite, has failed."""
+    external = {}
+    for spec in specs:
+        total = seen.get(spec.name)
+        if total is not None and math.isfinite(total):
+            external[spec.name] = (milli(total),)
+    return Metrics(external=external)
+
+
+def check_external(spec: HpaSpec) -> None:
+    """Raises BadPolicy where the HPA has a metric that a simulation without real pods cannot give."""
     for metric in spec.metrics:
         if metric.source is not Source.EXTERNAL:
             raise BadPolicy(
@@ -111,10 +129,10 @@ def _check(policy: Policy, spec: HpaSpec) -> None:
             )
 
 
-def _metrics(specs: Sequence[MetricSpec], seen: Mapping[str, float | None]) -> Metrics:
-    external = {}
-    for spec in specs:
-        total = seen.get(spec.name)
-        if total is not None and math.isfinite(total):
-            external[spec.name] = (milli(total),)
-    return Metrics(external=external)
+def _check_bounds(policy: Policy, spec: HpaSpec) -> None:
+    bounds = policy.bounds
+    if bounds.min_replicas < spec.min_replicas or bounds.max_replicas > spec.max_replicas:
+        raise BadPolicy(
+            f"bounds: {bounds.min_replicas}..{bounds.max_replicas} replicas, but the HPA allows"
+            f" {spec.min_replicas}..{spec.max_replicas}; keep the bounds within the HPA's"
+        )

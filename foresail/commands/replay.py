@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
-from controller.simulation.feed import PrecomputedFeed, feed_from
+from controller.simulation.feed import feed_from
 from controller.simulation.load import TICK, Load, load_from_series
 from controller.simulation.oracle import Perfect
 from controller.simulation.replay import Run, hpa_for, replay
@@ -167,8 +167,8 @@ def _replay(options: argparse.Namespace, series: Series, policy: Policy, setting
         for name in (FORESAIL, HPA, PERFECT):
             bar.update(task, description=NAMES[name])
             forecaster = {FORESAIL: forecaster_of(options.model), PERFECT: Perfect()}.get(name)
-            feed = PrecomputedFeed((), settings.metric_lag) if forecaster is None else feed_from(
-                forecaster, [seen], policy, settings.metric_lag, load.start)  # fmt: skip
+            feed = None if forecaster is None else feed_from(
+                forecaster, [seen], policy, settings.known_after, load.start)  # fmt: skip
             runs[name] = replay(load, policy, spec, settings, feed)
             bar.advance(task)
     return Replayed(series, policy, runs)
@@ -194,6 +194,7 @@ def _as_dict(
         "from": load.start.isoformat(),
         "minutes": len(load) * load.tick / timedelta(minutes=1),
         "unknown_minutes": float((~load.known).sum() * (load.tick / timedelta(minutes=1))),
+        "gaps": [[load.time(gap.first).isoformat(), load.time(gap.stop).isoformat()] for gap in load.gaps],
         "world": {
             "pod_start_s": settings.pod_start.total_seconds(),
             "metric_lag_s": settings.metric_lag.total_seconds(),
@@ -232,6 +233,11 @@ def _print(options: argparse.Namespace, replayed: Replayed, scores: dict[str, Sc
         f"{number(signal.capacity_per_pod)} per pod, pods ready in {options.pod_start:g} s"
     )
     out.print(table(title, COLUMNS, rows(scores, minutes)))
+    for gap in load.gaps:
+        out.print(
+            f"Gap from {load.time(gap.first):%Y-%m-%d %H:%M} to {load.time(gap.stop):%Y-%m-%d %H:%M}, longer than a"
+            " forecast reaches: every arm begins anew after it."
+        )
     if not load.known.all():
         out.print(
             f"{(~load.known).sum() * (load.tick / timedelta(minutes=1)):,.0f} minutes were not measured: not scored."

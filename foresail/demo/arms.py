@@ -13,7 +13,7 @@ import numpy as np
 
 from controller.domain import Policy
 from controller.simulation.equal_cost import hpa_at_cost
-from controller.simulation.feed import PrecomputedFeed, feed_from
+from controller.simulation.feed import feed_from
 from controller.simulation.load import Load
 from controller.simulation.oracle import Perfect
 from controller.simulation.replay import Run, hpa_for, replay
@@ -36,9 +36,11 @@ def replays(
     """The replayed arms by name. `series` are the histories up to the end of `load`."""
     spec = hpa_for(policy, TARGET)
     forecasters = {FORESAIL: forecaster, OFFSET_RULE: BASELINES["offset-rule"], PERFECT: Perfect()}
-    feeds = {name: feed_from(one, series, policy, settings.metric_lag, load.start) for name, one in forecasters.items()}
+    feeds = {
+        name: feed_from(one, series, policy, settings.known_after, load.start) for name, one in forecasters.items()
+    }
     runs = {name: replay(load, policy, spec, settings, feed) for name, feed in feeds.items()}
-    runs[HPA] = replay(load, policy, spec, settings, PrecomputedFeed((), settings.metric_lag))
+    runs[HPA] = replay(load, policy, spec, settings, None)
     cost = score(runs[FORESAIL]).pod_minutes
     runs[HPA_SAME_COST] = hpa_at_cost(load, policy, settings, cost, TARGET).run
     return {name: runs[name] for name in (FORESAIL, HPA, HPA_SAME_COST, OFFSET_RULE, PERFECT)}

@@ -51,13 +51,14 @@ class Client:
 
 
 class Crowd:
-    """All clients. `waiting` ones want a connection and have none."""
+    """All clients. `waiting` ones want a connection and have none; `back` ones had waited until the last opening."""
 
     def __init__(self, seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         self._clients: list[Client] = []
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self.waiting = 0
+        self.back = 0
         self.received = 0
 
     @property
@@ -81,6 +82,7 @@ class Crowd:
     async def open(self, count: int, targets: Sequence[Target]) -> tuple[int, int]:
         """So many new users and all who wait try to connect: (taken, turned away). Those turned away wait."""
         arriving = count + self.waiting
+        self.back = 0
         if not targets:
             self.waiting = arriving
             return 0, arriving
@@ -88,6 +90,7 @@ class Crowd:
         rooms = self._rng.integers(max(1, self.wanted // ROOM_SIZE), size=arriving)
         taken = await asyncio.gather(*(self._join(targets[p], f"room-{r}") for p, r in zip(picks, rooms, strict=True)))
         self.waiting = arriving - sum(taken)
+        self.back = sum(taken[count:])
         return sum(taken), self.waiting
 
     async def chat(self, messages: int, within_s: float) -> None:

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +29,6 @@ from foresail.demo.history import Recorder
 from foresail.demo.pods import Pods
 from foresail.demo.scenario import CAPACITY, CONNECTIONS, MESSAGES, Scenario
 
-_DRAIN = timedelta(seconds=15)
-"""Over how much of the demo's time a pod spreads its closes."""
 _CHAT_SHARE = 0.5
 """Of a tick's real length, how much the chat may take; the rest is for opening, scraping and deciding."""
 
@@ -92,8 +90,8 @@ class Live:
         self._ledger = ledger
         load = scenario.load
         self._clock = clock
-        drain_s = _DRAIN / load.tick * clock.period_s
-        self._pods = Pods(settings.pod_start, int(settings.admission_factor * CAPACITY), drain_s)
+        drain_s = settings.drain / load.tick * clock.period_s
+        self._pods = Pods(settings.pod_start, int(settings.admission_factor * CAPACITY), drain_s, settings.seed)
         self._crowd = Crowd(settings.seed)
         self._rng = np.random.default_rng(settings.seed)
         self._recorder = Recorder(scenario.history, load.tick)
@@ -154,6 +152,7 @@ class Live:
         await self._pods.become_ready(now)
         await self._crowd.close(int(load.closes[k]))
         opened, refused = await self._crowd.open(int(load.opens[k]), self._pods.ready)
+        back = self._crowd.back
         await self._chat(load, k)
         self._crowd.check()
         offered, shown = await self._measure(load)
@@ -167,9 +166,10 @@ class Live:
         ended = await self._pods.scale(tick.desired, now)
         broken = await self._crowd.drained(ended)
         self._offered.append(offered)
-        self._records.append(
-            Record(ready, len(self._pods), tick.desired, tick.hpa_alone, hot, opened, refused, broken, tick.decision)
-        )
+        self._records.append(Record(
+            ready=ready, pods=len(self._pods), ending=len(ended), desired=tick.desired, hpa_alone=tick.hpa_alone,
+            hot=hot, opened=opened, back=back, refused=refused, broken=broken, moved=0, decision=tick.decision,
+        ))  # fmt: skip
         moment = Moment(now, offered, ready, len(self._pods), self._crowd.connected, tick, self._clock.speed)
         ledger.append(moment.entry)
         return moment
@@ -205,12 +205,12 @@ class Live:
             self._first_forecast_s = self._clock.elapsed_s
 
     def _measured(self) -> Load:
-        """The load as the live run had it, for the replays."""
+        """The load as the live run had it, for the replays; what it played through is no gap."""
         load = self._scenario.load
         rows: dict[str, FloatArray] = {
             name: np.array([offered[name] for offered in self._offered]) for name in load.signals
         }
-        return replace(load, signals=rows)
+        return replace(load, signals=rows, gaps=())
 
 
 async def _to_its_end(work: Coroutine[None, None, None]) -> None:

@@ -17,6 +17,8 @@ from datetime import datetime, timedelta
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from controller.simulation.replica_set import Pod as Life
+from controller.simulation.replica_set import Uids, first_to_end
 from foresail.demo.children import COMMAND, LastWords, child_environ
 from foresail.demo.errors import PodFailed
 
@@ -32,12 +34,12 @@ _SILENCE_S = 1e6
 
 @dataclass(eq=False)
 class Pod:
-    """One gateway process. `messages` is its message counter at the last scrape."""
+    """One gateway process. `life`: what a ReplicaSet knows of it; `messages`: its counter at the last scrape."""
 
     port: int
     process: asyncio.subprocess.Process
     last_words: LastWords
-    ready_at: datetime
+    life: Life
     ready: bool = False
     connections: int = 0
     messages: float = 0.0
@@ -51,9 +53,10 @@ class Pod:
 class Pods:
     """The pods of the demo's one workload, the oldest first."""
 
-    def __init__(self, pod_start: timedelta, admits: int, drain_s: float) -> None:
+    def __init__(self, pod_start: timedelta, admits: int, drain_s: float, seed: int) -> None:
         """A pod takes at most `admits` connections, and spreads its closes over `drain_s` real seconds when it ends."""
         self._pod_start = pod_start
+        self._uids = Uids(seed)
         self._gone_within_s = drain_s + _GONE_WITHIN_S
         others = {k: v for k, v in os.environ.items() if not k.startswith("FORESAIL_GATEWAY_")}
         self._environ = child_environ(others) | {
@@ -78,15 +81,18 @@ class Pods:
         return len(self._pods)
 
     async def start(self, count: int, ready_at: datetime) -> None:
-        """Starts so many processes; they take traffic from `ready_at` on."""
+        """Starts so many processes, the first of all; they take traffic from `ready_at` on."""
+        await self._start([Life(self._uids.next(), ready_at, ready_at, None) for _ in range(count)])
+
+    async def _start(self, lives: Sequence[Life]) -> None:
         # Exceptions are returned, because only then does an interrupted gather wait until each of its starts is undone.
-        spawned = await asyncio.gather(*(self._spawn(ready_at) for _ in range(count)), return_exceptions=True)
+        spawned = await asyncio.gather(*map(self._spawn, lives), return_exceptions=True)
         for failed in (outcome for outcome in spawned if isinstance(outcome, BaseException)):
             raise failed
 
     async def become_ready(self, now: datetime) -> None:
         """Marks the pods that are due as ready, and waits for those whose process is not."""
-        due = [pod for pod in self._pods if not pod.ready and pod.ready_at <= now]
+        due = [pod for pod in self._pods if not pod.ready and pod.life.ready_at <= now]
         await asyncio.gather(*(self._until_ready(pod) for pod in due))
 
     async def scrape(self) -> float:
@@ -103,20 +109,22 @@ class Pods:
     async def scale(self, replicas: int, now: datetime) -> list[Pod]:
         """Starts or ends pods until there are `replicas`; the ready pods that end, whose clients will be closed.
 
-        Surplus pods end as a ReplicaSet ends them: those that are not ready first, then the youngest.
+        Surplus pods end in the order of a ReplicaSet, as they do in a replay.
         """
-        await self.start(max(0, replicas - len(self._pods)), now + self._pod_start)
-        ended: list[Pod] = []
-        while len(self._pods) > replicas:
-            waiting = [pod for pod in self._pods if not pod.ready]
-            pod = (waiting or self._pods)[-1]
-            self._pods.remove(pod)
-            if pod.ready:
-                ended.append(pod)
+        surplus = len(self._pods) - replicas
+        ready_at = now + self._pod_start
+        await self._start([Life(self._uids.next(), now, ready_at, None) for _ in range(-surplus)])
+        if surplus <= 0:
+            return []
+        ready = {pod.life for pod in self.ready}
+        chosen = set(first_to_end([pod.life for pod in self._pods], ready, now)[:surplus])
+        ended = [pod for pod in self._pods if pod.life in chosen]
+        self._pods = [pod for pod in self._pods if pod.life not in chosen]
+        for pod in ended:
             task = asyncio.create_task(self._end(pod))
             self._ending[task] = pod
             task.add_done_callback(self._ending.pop)
-        return ended
+        return [pod for pod in ended if pod.ready]
 
     def kill(self) -> None:
         """Ends every process at once, without a drain; `close` finds them gone."""
@@ -132,10 +140,10 @@ class Pods:
         await asyncio.gather(*self._ending, return_exceptions=True)
         await self._http.aclose()
 
-    async def _spawn(self, ready_at: datetime) -> None:
+    async def _spawn(self, life: Life) -> None:
         """A new pod, listed as soon as it exists: `close` finds it even where its start was interrupted."""
         port, process, last_words = await self._launch()
-        self._pods.append(Pod(port, process, last_words, ready_at))
+        self._pods.append(Pod(port, process, last_words, life))
 
     async def _launch(self) -> tuple[int, asyncio.subprocess.Process, LastWords]:
         port = self._unused_port()

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.bootstrap import DRAWS
 from benchmarks.day_sums import RATIOS
 from benchmarks.side_by_side import RESULTS
 from benchmarks.summary import SUMMARY, as_text, groups, read_results, summarise
 from benchmarks.traces import Trace, read_list
+from forecaster.evaluate.bootstrap import DRAWS
 from forecaster.series import Kind
 
 BASE = {theirs for _, theirs in RATIOS.values()}

@@ -46,7 +46,7 @@ def a_load(levels: Sequence[float]) -> Load:
 def a_run(levels: Sequence[float], ready: Sequence[int], *, refused: int = 0, broken: int = 0) -> Run:
     """A run by hand: clients and ready pods at each tick; as many pods are asked for as are ready."""
     idle = Decision(at(), 2, 2, None, None, None, True, ())
-    records = tuple(Record(pods, pods, pods, pods, 0.0, 0, refused, broken, idle) for pods in ready)
+    records = tuple(Record(pods, pods, 0, pods, pods, 0.0, 0, 0, refused, broken, 0, idle) for pods in ready)
     return Run(a_load(levels), {CONNECTIONS: CAPACITY}, ready[0], records)
 
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from controller.simulation.equal_cost import hpa_at_cost
-from controller.simulation.feed import PrecomputedFeed
 from controller.simulation.replay import hpa_for, replay
 from controller.simulation.score import score
 from controller.simulation.world import WorldSettings
@@ -17,7 +16,7 @@ from tests.helpers.worlds import a_load, connections, wave
 SETTINGS = WorldSettings(pod_start=timedelta(minutes=3))
 POLICY = a_policy(max_replicas=200)
 LOAD = a_load(connections(wave(240, period=60)))
-ALONE = replay(LOAD, POLICY, hpa_for(POLICY), SETTINGS, PrecomputedFeed((), SETTINGS.metric_lag))
+ALONE = replay(LOAD, POLICY, hpa_for(POLICY), SETTINGS, None)
 
 
 @pytest.mark.parametrize("share", [1.05, 1.2, 1.6])

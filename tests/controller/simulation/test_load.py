@@ -1,7 +1,8 @@
 """The offered load: how series become ticks, opens and closes, and what cannot become a load.
 
 * the level follows from opens and closes, and no more close than are open;
-* a gap is held and marked, a seed gives the same load, signals share the time that all cover;
+* what is missing is held and marked; what is missing for longer than a forecast reaches is a gap;
+* a seed gives the same load, signals share the time that all cover;
 * the churn is tick / session of the level on average.
 """
 
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.simulation.load import MOST_CONNECTIONS, TICK, Load, load_from_series
+from controller.simulation.load import MOST_CONNECTIONS, TICK, Gap, Load, load_from_series
 from controller.simulation.world import World, WorldSettings
 from forecaster.errors import BadHistory
 from tests.helpers.worlds import MINUTE, SESSION, START, a_load, connections, messages
@@ -49,12 +50,39 @@ def test_a_seed_gives_the_same_load_and_another_seed_another() -> None:
     assert a_load(series, seed=1).closes.tolist() != a_load(series, seed=2).closes.tolist()
 
 
-def test_a_gap_holds_the_value_before_it_and_is_marked() -> None:
+def test_a_missing_bin_holds_the_value_before_it_and_is_marked() -> None:
     load = a_load(messages([float("nan"), 5.0, float("nan"), 7.0]))
     assert load.signals["messages"].tolist() == np.repeat([5.0, 5.0, 5.0, 7.0], 4).tolist()
     assert load.known.tolist() == np.repeat([False, True, False, True], 4).tolist()
     assert load.stock is None
     assert load.initial == 0
+
+
+def test_what_is_missing_for_longer_than_a_forecast_reaches_is_a_gap() -> None:
+    nothing = float("nan")
+    load = a_load(connections([5, *[nothing] * 15, 6, *[nothing] * 16, 70, *[nothing] * 20]))
+    assert load.gaps == (Gap(4 * 17, 4 * 33), Gap(4 * 34, 4 * 54))
+    assert load.beginnings == (0, 4 * 33)
+    level = load.signals["connections"]
+    assert level[4 * 17 : 4 * 33].tolist() == [6.0] * 63 + [70.0]
+    assert (load.open_before(4 * 17), load.open_before(4 * 33)) == (6, 70)
+    assert level[-1] == 70
+
+
+def test_a_gap_of_one_signal_is_a_gap_of_the_load_in_the_coarsest_step() -> None:
+    nothing = float("nan")
+    rates = messages([1, *[nothing] * 4, 2], step=5 * MINUTE)
+    assert a_load(rates, connections([3] * 30)).gaps == ()
+    load = a_load(messages([1, *[nothing] * 16, 2], step=5 * MINUTE), connections([*[3] * 70, *[8] * 20]))
+    assert load.gaps == (Gap(20, 4 * 85),)
+    assert load.signals["connections"].tolist() == [3.0] * 280 + [8.0] * 80
+    assert load.signals["messages"].tolist() == [1.0] * 339 + [2.0] * 21
+
+
+def test_a_load_may_begin_in_a_gap() -> None:
+    load = a_load(messages([*[float("nan")] * 16, 4]))
+    assert load.beginnings == (0, 64)
+    assert set(load.signals["messages"].tolist()) == {4.0}
 
 
 def test_a_tick_is_known_where_every_signal_is() -> None:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.decision.plan import plan
+from controller.decision.plan import first_memory, plan
 from controller.domain import Mode, Policy, Reading
 from controller.errors import BadPolicy
 from controller.simulation.hpa import State, step
@@ -111,6 +111,21 @@ def test_the_memory_is_that_of_the_last_decision() -> None:
     assert pilot.memory.decided_at is None
     tick = pilot.tick(at(), {"connections": 56}, 4, 4, [], [a_forecast(peak=190, known_at=at())])
     assert pilot.memory.floor == tick.decision.floor == 10
+
+
+def test_who_begins_anew_remembers_only_what_was_spent() -> None:
+    pilot, ticks = Pilot(a_policy(), HPA, 4, at()), list[Tick]()
+    for number in range(8):
+        now = at() + number * TICK
+        forecasts = [a_forecast(peak=190, known_at=now)]
+        ticks.append(pilot.tick(now, {"connections": 56}, 4 if not ticks else ticks[-1].desired, 4, [], forecasts))
+    spent = pilot.memory.spent
+    assert spent[0].extra > 0
+    pilot.restart(6, at(minutes=60))
+    assert pilot.memory == replace(first_memory(a_policy(), at(minutes=60)), spent=spent)
+    fresh = Pilot(a_policy(), HPA, 6, at(minutes=60))
+    again, first = (one.tick(at(minutes=60), {"connections": 56}, 6, 6, [], []) for one in (pilot, fresh))
+    assert (again.sync, again.hpa_alone) == (first.sync, first.hpa_alone)
 
 
 @pytest.mark.parametrize("spec", [replace(HPA, min_replicas=3), replace(HPA, max_replicas=39)])

@@ -30,6 +30,9 @@ FIGURES = {
     "connections_refused",
     "connections_broken",
     "rescales",
+    "connections_moved",
+    "reconnect_peak",
+    "scored_minutes",
 }
 
 

@@ -21,7 +21,7 @@ from forecaster.history import load_history
 from forecaster.series import Kind
 from foresail.cli import main
 from tests.helpers.builders import MINUTE
-from tests.helpers.histories import a_series, write_history
+from tests.helpers.histories import MONDAY, a_series, write_history
 from tests.prometheus import RunningPrometheus
 
 FIGURES = {
@@ -33,6 +33,9 @@ FIGURES = {
     "connections_refused",
     "connections_broken",
     "rescales",
+    "connections_moved",
+    "reconnect_peak",
+    "scored_minutes",
 }
 POLICY = """\
 apiVersion: foresail.dev/v1alpha1
@@ -119,8 +122,18 @@ def test_a_gap_is_played_and_not_scored(tmp_path: Path, capsys: pytest.CaptureFi
     values[420:426] = np.nan
     holed = write_history(tmp_path / "holed.csv", a_series(values, 5 * MINUTE))
     result = told(holed, "--model", "last-value")
-    assert result["unknown_minutes"] == 30.0
+    assert (result["unknown_minutes"], result["gaps"]) == (30.0, [])
     assert "30 minutes were not measured: not scored." in capsys.readouterr().out
+
+
+def test_a_gap_longer_than_a_forecast_reaches_is_marked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = np.full(576, 300.0)
+    values[410:430] = np.nan
+    holed = write_history(tmp_path / "holed.csv", a_series(values, 5 * MINUTE))
+    result = told(holed, "--model", "last-value")
+    start = MONDAY + 410 * 5 * MINUTE
+    assert result["gaps"] == [[start.isoformat(), (start + 100 * MINUTE).isoformat()]]
+    assert f"Gap from {start:%Y-%m-%d %H:%M} to " in capsys.readouterr().out
 
 
 def test_a_policy_says_signal_capacity_and_bounds(history: Path) -> None:

@@ -39,13 +39,13 @@ def test_the_hpa_is_a_bare_replay_that_no_forecast_reaches() -> None:
         SCENARIO.load, SCENARIO.policy, hpa_for(SCENARIO.policy), SETTINGS, PrecomputedFeed((), SETTINGS.metric_lag)
     )
     assert score(RUNS[HPA]) == score(bare)
-    assert all(record.decision.wanted is None for record in RUNS[HPA].records)
+    assert all(record.decision is None for record in RUNS[HPA].records)
     assert all(record.desired == record.hpa_alone for record in RUNS[HPA].records)
 
 
 def test_the_hpa_of_the_same_cost_costs_no_less_than_foresail() -> None:
     assert score(RUNS[HPA_SAME_COST]).pod_minutes >= score(RUNS[FORESAIL]).pod_minutes
-    assert all(record.decision.wanted is None for record in RUNS[HPA_SAME_COST].records)
+    assert all(record.decision is None for record in RUNS[HPA_SAME_COST].records)
 
 
 def test_who_knows_the_future_is_short_for_less_time_than_who_waits() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from benchmarks.bootstrap import day_weights, geometric_mean, interval, mean, redrawn
+from forecaster.evaluate.bootstrap import day_weights, geometric_mean, interval, mean, redrawn
 
 losses = arrays(np.float64, st.integers(1, 12), elements=st.floats(0.1, 1e6))
 

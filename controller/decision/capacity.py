@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from functools import lru_cache
 
 import numpy as np
 
 from controller.domain import Policy, Signal
-from forecaster.forecast import HORIZON, Forecast, Window
+from forecaster.forecast import HORIZON, Window
 from forecaster.series import FloatArray
 
 # A load of exactly n capacities is carried by n pods, although the division may give a little more than n.
 _DUST = 1e-9
 _NARROWEST = 1e-12
+
+Levels = tuple[float, ...]
 
 
 def planning_window(policy: Policy, step: timedelta, metric_lag: timedelta) -> Window:
@@ -33,19 +34,13 @@ def pods_for(load: float, signal: Signal) -> int:
     return max(0, math.ceil(load / signal.capacity_per_pod - _DUST))
 
 
-def overload_chances(forecast: Forecast, signal: Signal, most: int) -> FloatArray:
-    """[most + 1], the chance that the forecast's peak is more than 0, 1, .. `most` pods carry; never ascending.
+def overload_chances(levels: Levels, peak: Levels, capacity: float, most: int) -> FloatArray:
+    """[most + 1], the chance that a peak is more than 0, 1, .. `most` pods of a `capacity` carry; never ascending.
 
-    Below the lowest level of the forecast it is certain, between the levels it falls in proportion to the load. Above
-    the highest it falls as fast as between the last two, exponentially: what exceeds a high threshold tends to
-    (Pickands 1975), where nothing is known of the tail. The peak must be finite.
+    `peak` are its quantiles at `levels`, finite. Below the lowest it is certain, between the levels it falls in
+    proportion to the load. Above the highest it falls as fast as between the last two, exponentially: what exceeds a
+    high threshold tends to (Pickands 1975), where nothing is known of the tail.
     """
-    return _chances(forecast.levels, forecast.peak, signal.capacity_per_pod, most)
-
-
-@lru_cache(maxsize=256)
-def _chances(levels: tuple[float, ...], peak: tuple[float, ...], capacity: float, most: int) -> FloatArray:
-    """Remembered, because a forecast is asked several times before the next one is there."""
     loads = np.arange(most + 1) * capacity * (1 + _DUST)
     below = np.interp(loads, peak, levels, left=0.0)
     width = _NARROWEST * max(peak[-1], capacity)
@@ -53,5 +48,4 @@ def _chances(levels: tuple[float, ...], peak: tuple[float, ...], capacity: float
         width = max(width, (peak[-1] - peak[-2]) / math.log((1 - levels[-2]) / (1 - levels[-1])))
     above = np.maximum(loads - peak[-1], 0.0) / width
     chances: FloatArray = np.where(loads < peak[-1], 1 - below, (1 - levels[-1]) * np.exp(-above))
-    chances.flags.writeable = False
     return chances

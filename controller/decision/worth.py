@@ -15,14 +15,18 @@ that is many pods for little, and the budget is gone before the hour in which it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from controller.decision.capacity import overload_chances
+from controller.decision.capacity import Levels, overload_chances
 from controller.domain import Signal
 from forecaster.forecast import Forecast
 from forecaster.series import FloatArray
+
+Peak = tuple[Levels, Levels, float]
+"""Levels, the quantiles of a forecast's peak at them, and what one pod carries."""
 
 
 class Need(NamedTuple):
@@ -39,36 +43,57 @@ class Need(NamedTuple):
     forecast: Forecast
 
 
+class Risk(NamedTuple):
+    """By the number of pods, from 0 up: the chance that they are overloaded, and how many of them would stand idle."""
+
+    chance: FloatArray
+    idle: FloatArray
+
+    @staticmethod
+    def of(chances: FloatArray) -> Risk:
+        """From the chances [n + 1] that 0..n pods are overloaded."""
+        busy = np.cumsum(chances) - chances
+        return Risk(chances, np.arange(len(chances)) - busy)
+
+
 def need(forecasts: Sequence[tuple[Signal, Forecast]], price: float, held: int, fewest: int, most: int) -> Need:
     """What is worth having within fewest..most, where `held` pods cost nothing; there is at least one forecast.
 
     Of several signals the one that is more likely to be overloaded counts, at each number of pods.
     """
-    rows = [overload_chances(forecast, signal, most) for signal, forecast in forecasts]
-    chances = rows[0] if len(rows) == 1 else np.maximum.reduce(rows)
+    peaks = tuple([(one.levels, one.peak, signal.capacity_per_pod) for signal, one in forecasts])
+    rows, risk = _risk(peaks, most)
     held = min(max(held, fewest), most)
-    replicas = worth(chances, price, held, fewest)
+    replicas = worth(risk, price, held, fewest)
     # At the last pod before what is needed, the signal that needs it is the one in danger.
-    decisive = int(np.argmax([row[max(replicas - 1, 0)] for row in rows]))
-    return Need(replicas, held, float(chances[replicas]), float(chances[held]), *forecasts[decisive])
+    last = max(replicas - 1, 0)
+    decisive = max(range(len(rows)), key=lambda k: rows[k][last])
+    return Need(replicas, held, float(risk.chance[replicas]), float(risk.chance[held]), *forecasts[decisive])
 
 
-def worth(chances: FloatArray, price: float, held: int, fewest: int) -> int:
-    """The pods that cost least, the most of equals; `chances` [n + 1] are those of overload with 0..n pods.
+@lru_cache(maxsize=64)
+def _risk(peaks: tuple[Peak, ...], most: int) -> tuple[tuple[FloatArray, ...], Risk]:
+    """Each peak's chances, and the risk of all; remembered, because a forecast is asked until the next one is there."""
+    rows = tuple(overload_chances(*peak, most) for peak in peaks)
+    return rows, Risk.of(np.maximum.reduce(rows))
+
+
+def worth(risk: Risk, price: float, held: int, fewest: int) -> int:
+    """The pods that cost least, the most of equals.
 
     More than `held` where those beyond are worth it. Else what would be worth it if `held` were not there: should the
     HPA let them go, these are to stay.
     """
-    # The first idle pod costs more than all that could be won.
-    if chances[held] > price * (1 - chances[held]):
-        more = _cheapest(chances, price, held, len(chances) - 1)
+    chance = risk.chance[held]
+    # Otherwise the first idle pod costs more than all that could be won.
+    if chance > price * (1 - chance):
+        more = _cheapest(risk, price, held, len(risk.chance) - 1)
         if more > held:
             return more
-    return _cheapest(chances, price, fewest, held)
+    return _cheapest(risk, price, fewest, held)
 
 
-def _cheapest(chances: FloatArray, price: float, first: int, last: int) -> int:
-    chance = chances[first : last + 1]
-    idle = np.cumsum(1 - chance) - (1 - chance)
+def _cheapest(risk: Risk, price: float, first: int, last: int) -> int:
+    cost = risk.chance[first : last + 1] + price * risk.idle[first : last + 1]
     # From the end: where overload is certain no pod is idle, and of what costs the same more is better.
-    return last - int(np.argmin((chance + price * idle)[::-1]))
+    return last - int(cost[::-1].argmin())

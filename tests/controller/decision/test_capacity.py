@@ -15,7 +15,7 @@ from controller.decision.capacity import overload_chances, planning_window, pods
 from controller.domain import RampDown
 from forecaster.forecast import HORIZON, LEVELS, Window
 from forecaster.series import FloatArray
-from tests.helpers.builders import CONNECTIONS, MINUTE, a_forecast, a_policy
+from tests.helpers.builders import CONNECTIONS, MINUTE, a_policy
 
 seconds = st.integers(0, 1800).map(lambda s: timedelta(seconds=s))
 
@@ -73,8 +73,7 @@ def test_more_load_never_needs_fewer_pods(low: float, more: float) -> None:
 
 
 def chances(peak: Sequence[float], capacity: float = 20.0, most: int = 40) -> FloatArray:
-    forecast = replace(a_forecast(peak=1e6), peak=tuple(peak))
-    return overload_chances(forecast, replace(CONNECTIONS, capacity_per_pod=capacity), most)
+    return overload_chances(LEVELS, tuple(peak), capacity, most)
 
 
 def test_at_its_levels_the_chance_is_what_the_forecast_says() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.decision.worth import need, worth
+from controller.decision.worth import Risk, need, worth
 from tests.helpers.builders import CONNECTIONS, MESSAGES, a_forecast
 
 chances_falling = st.lists(st.floats(0, 1), min_size=8, max_size=60).map(lambda c: np.array(sorted(c, reverse=True)))
@@ -37,13 +37,13 @@ def steps(*pairs: tuple[int, float]) -> np.ndarray:
     ],
 )
 def test_a_rise_is_followed_and_a_risk_is_weighed(chances: np.ndarray, price: float, held: int, expected: int) -> None:
-    assert worth(chances, price, held, 1) == expected
+    assert worth(Risk.of(chances), price, held, 1) == expected
 
 
 @given(chances_falling, prices, st.data())
 def test_nothing_within_reach_costs_less(chances: np.ndarray, price: float, data: st.DataObject) -> None:
     held = data.draw(st.integers(1, len(chances) - 1))
-    made = worth(chances, price, held, 1)
+    made = worth(Risk.of(chances), price, held, 1)
 
     def cost(n: int) -> float:
         return float(chances[n] + price * (1 - chances[held:n]).sum())
@@ -55,7 +55,7 @@ def test_nothing_within_reach_costs_less(chances: np.ndarray, price: float, data
 @given(chances_falling, st.lists(prices, min_size=2, max_size=5).map(sorted), st.data())
 def test_a_dearer_pod_is_never_bought_more_often(chances: np.ndarray, dearer: list[float], data: st.DataObject) -> None:
     held = data.draw(st.integers(1, len(chances) - 1))
-    made = [worth(chances, price, held, 1) for price in dearer]
+    made = [worth(Risk.of(chances), price, held, 1) for price in dearer]
     assert all(later <= earlier for earlier, later in pairwise(made))
 
 

@@ -32,7 +32,7 @@ test-train: environment-train ## The tests that need torch: brings 5.5 GB on the
 	$(VENV)/python -m pytest -m train $(ARGS)
 
 .PHONY: control-plane
-control-plane: python ## A real control plane for the tests that want one: takes Go, minutes once and 5 GB of disk
+control-plane: python ## A real control plane for the tests that want one: takes Go, minutes once and 4 GB of disk
 	@"$(PYTHON)" -m tools.control_plane
 
 .PHONY: hpa-vectors

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from controller.simulation.hpa_metrics import compute_replicas
@@ -139,7 +139,7 @@ def step(spec: HpaSpec, state: State, scale: Scale, metrics: Metrics, now: datet
         desired, condition = spec.min_replicas, Condition()
     else:
         proposal, failed = compute_replicas(spec, Seen(scale, metrics, now))
-        names = tuple(metric.name for metric in failed)
+        names = tuple([metric.name for metric in failed])
         if proposal is None:
             return Sync(current, state, Condition(_FAILED[failed[0].source], failed=names))
         desired, able, limited = _normalize(spec, state, current, proposal, now)
@@ -147,7 +147,9 @@ def step(spec: HpaSpec, state: State, scale: Scale, metrics: Metrics, now: datet
             desired = max(desired, spec.min_replicas)
         state = _with_recommendation(spec, state, Recommendation(now, proposal))
         condition = Condition(Reason.VALID_METRIC_FOUND, able, limited, names)
-    return Sync(desired, _after_rescale(spec, state, current, desired, now), condition)
+    if desired != current:
+        state = _after_rescale(spec, state, current, desired, now)
+    return Sync(desired, state, condition)
 
 
 def _scales_from_zero(spec: HpaSpec, state: State) -> bool:
@@ -255,11 +257,10 @@ def _with_recommendation(spec: HpaSpec, state: State, latest: Recommendation) ->
     Others that are as old stay, as they do upstream, and count again where a window grows. A window of zero reaches
     nothing, not even what the first sync found when it began.
     """
-    longest = max(spec.windows)
-    cutoff = latest.at - longest
+    cutoff = latest.at - (spec.longest_window or -timedelta.resolution)
     remembered = state.recommendations
     for index in range(len(remembered) - 1, -1, -1):
-        if remembered[index][0] < cutoff or not longest:
+        if remembered[index][0] < cutoff:
             remembered = (*remembered[:index], latest, *remembered[index + 1 :])
             break
     else:
@@ -268,9 +269,7 @@ def _with_recommendation(spec: HpaSpec, state: State, latest: Recommendation) ->
 
 
 def _after_rescale(spec: HpaSpec, state: State, current: int, desired: int, now: datetime) -> State:
-    """What a change of replicas leaves to remember; without a change, nothing."""
-    if desired == current:
-        return state
+    """What a change of replicas leaves to remember."""
     ups, downs = state.scale_ups, state.scale_downs
     if spec.behavior is not None and desired > current:
         ups = _store_scale_event(ups, spec.behavior.scale_up, ScaleEvent(now, desired - current))

@@ -14,6 +14,8 @@ from controller.simulation.hpa_spec import HpaSpec, MetricSpec, Scale, Seen, Sou
 
 _INT32_MAX = 2**31 - 1
 _INT64_MAX = 2**63 - 1
+_VALUE = TargetType.VALUE
+"""Looked up once, because Python 3.11 is slow to find a member of an enum."""
 
 _Proposal = Callable[[HpaSpec, MetricSpec, Seen], int | None]
 
@@ -52,7 +54,7 @@ def _object_replicas(spec: HpaSpec, metric: MetricSpec, seen: Seen) -> int | Non
     usage = seen.metrics.objects.get(metric.key)
     if usage is None:
         return None
-    if metric.target_type is TargetType.VALUE:
+    if metric.target_type is _VALUE:
         return _usage_ratio_replicas(spec, metric, seen.scale, usage)
     return _per_pod_replicas(spec, metric, seen.scale, usage)
 
@@ -62,7 +64,7 @@ def _external_replicas(spec: HpaSpec, metric: MetricSpec, seen: Seen) -> int | N
     series = seen.metrics.external.get(metric.key)
     if not series:
         return None
-    if metric.target_type is TargetType.VALUE:
+    if metric.target_type is _VALUE:
         return _usage_ratio_replicas(spec, metric, seen.scale, min(sum(series), _INT64_MAX))
     usage = 0
     for value in series:
@@ -88,7 +90,7 @@ def _usage_ratio_replicas(spec: HpaSpec, metric: MetricSpec, scale: Scale, usage
 
 def _per_pod_replicas(spec: HpaSpec, metric: MetricSpec, scale: Scale, usage: int) -> int:
     """The total over the target; which pods are ready does not matter."""
-    total, target = float(usage), float(metric.target)
+    total, target = float(usage), metric.target
     # With no pods upstream divides by zero, and neither Inf nor NaN is ever within the tolerance.
     if scale.status_replicas and spec.tolerances.within(total / (target * scale.status_replicas)):
         return scale.status_replicas

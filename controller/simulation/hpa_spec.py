@@ -230,6 +230,11 @@ class HpaSpec:
         return timedelta(0) if up is None else up, whole_seconds if down is None else down
 
     @cached_property
+    def longest_window(self) -> timedelta:
+        """How long a recommendation is remembered for certain."""
+        return max(self.windows)
+
+    @cached_property
     def tolerances(self) -> Tolerances:
         default = self.flags.tolerance
         if self.behavior is None:

@@ -34,6 +34,10 @@ GROUPS = {
 }
 
 
+_SERVICES = "/api/v1/namespaces/default/services"
+_API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
+
+
 class Measured(NamedTuple):
     """A quantity as it stands in JSON, when it was measured (None: just now), and over how long."""
 
@@ -90,7 +94,7 @@ class Board:
 
 @contextmanager
 def metrics_server(cluster: ControlPlane, source: Source) -> Iterator[None]:
-    """Serves, and is what the cluster asks, as soon as the block begins; the cluster must not outlive it."""
+    """Serves, and is what the cluster asks, while the block lasts; one at a time."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(cluster.certificate, cluster.key)
     with _Listener(("127.0.0.1", 0), _handler(source)) as listener:
@@ -100,6 +104,7 @@ def metrics_server(cluster: ControlPlane, source: Source) -> Iterator[None]:
         try:
             _register(cluster.api, listener.server_port)
             yield
+            _unregister(cluster.api)
         finally:
             listener.shutdown()
             thread.join()
@@ -108,8 +113,7 @@ def metrics_server(cluster: ControlPlane, source: Source) -> Iterator[None]:
 def _register(api: Api, port: int) -> None:
     """Tells the API server, through a Service that leads out of the cluster, and waits until it has looked."""
     service = {"type": "ExternalName", "externalName": "localhost", "ports": [{"port": port, "protocol": "TCP"}]}
-    api.create("/api/v1/namespaces/default/services", {"metadata": {"name": "metrics"}, "spec": service})
-    services = "/apis/apiregistration.k8s.io/v1/apiservices"
+    api.create(_SERVICES, {"metadata": {"name": "metrics"}, "spec": service})
     for group, version in GROUPS.items():
         spec = {
             "group": group,
@@ -119,9 +123,15 @@ def _register(api: Api, port: int) -> None:
             "insecureSkipTLSVerify": True,
             "service": {"name": "metrics", "namespace": "default", "port": port},
         }
-        api.create(services, {"metadata": {"name": f"{version}.{group}"}, "spec": spec})
+        api.create(_API_SERVICES, {"metadata": {"name": f"{version}.{group}"}, "spec": spec})
     for group, version in GROUPS.items():
         until(partial(_answers, api, f"/apis/{group}/{version}"))
+
+
+def _unregister(api: Api) -> None:
+    for group, version in GROUPS.items():
+        api.delete(f"{_API_SERVICES}/{version}.{group}")
+    api.delete(f"{_SERVICES}/metrics")
 
 
 def _answers(api: Api, path: str) -> bool:

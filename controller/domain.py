@@ -43,7 +43,7 @@ class RampDown:
     """How a raised floor is given back: held for `hold` after it was last wanted, then at most `percent_per_minute`
     of the floor as it stood when it last changed, per minute."""
 
-    hold: timedelta = timedelta(minutes=5)
+    hold: timedelta = timedelta(minutes=2)
     percent_per_minute: float = 10.0
 
 

@@ -30,7 +30,7 @@ def test_a_decision_without_reasons_says_what_happens() -> None:
 
 @pytest.mark.parametrize(
     ("signals", "hold_s", "percent"),
-    [((MESSAGES,), 60, 100), ((CONNECTIONS,), 300, 10), ((MESSAGES, CONNECTIONS), 300, 10)],
+    [((MESSAGES,), 60, 100), ((CONNECTIONS,), 120, 10), ((MESSAGES, CONNECTIONS), 120, 10)],
 )
 def test_where_connections_would_break_a_floor_is_given_back_slowly(
     signals: tuple[Signal, ...], hold_s: int, percent: float

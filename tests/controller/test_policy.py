@@ -94,7 +94,7 @@ def test_a_ramp_that_is_not_said_is_that_of_what_the_pods_carry() -> None:
     )
     minute, five = timedelta(minutes=1), timedelta(minutes=5)
     assert parse_policy(flow, "").ramp_down == RampDown(minute, 100.0)
-    assert parse_policy(flow.replace("Flow", "Stock"), "").ramp_down == RampDown(five, 10.0)
+    assert parse_policy(flow.replace("Flow", "Stock"), "").ramp_down == RampDown(2 * minute, 10.0)
     assert parse_policy(flow + "  rampDown: {hold: 5m}\n", "").ramp_down == RampDown(five, 100.0)
 
 

@@ -34,13 +34,13 @@ def a_policy(
     budget_percent: float = 100.0,
     lead_time: timedelta = MINUTE,
 ) -> Policy:
-    """20 connections per pod, 2..40 pods, the default ramp, and a budget that is no matter unless a test says so."""
+    """20 connections per pod, 2..40 pods, a hold of five minutes, and a budget that is no matter unless a test says so."""
     return Policy(
         name="gateway",
         signals=tuple(signals),
         bounds=Bounds(min_replicas, max_replicas),
         mode=mode,
-        ramp_down=ramp_down or RampDown(),
+        ramp_down=ramp_down or RampDown(hold=timedelta(minutes=5)),
         budget_percent=budget_percent,
         lead_time=lead_time,
     )

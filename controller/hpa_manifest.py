@@ -278,7 +278,7 @@ _DEFAULT_METRIC = MetricSpec("cpu", Source.RESOURCE, 80, TargetType.UTILIZATION)
 class _Spec(Part):
     scale_target_ref: _Reference
     min_replicas: Annotated[int, Field(ge=0)] | None = None
-    max_replicas: Annotated[int, Field(ge=1)]
+    max_replicas: Annotated[int, Field(ge=1, le=2**31 - 1)]
     metrics: list[_Metric] | None = None
     behavior: _Behavior | None = None
 

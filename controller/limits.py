@@ -14,7 +14,8 @@ from itertools import pairwise
 from controller.domain import Decision, Memory, Observed, Policy
 from forecaster.forecast import HORIZON, Forecast
 
-MOST_REPLICAS = 1_000_000_000
+MOST_REPLICAS = 150_000
+"""As many pods as Kubernetes promises to manage in a cluster."""
 MOST_WANTED = int(sys.float_info.max)
 """What a forecast asks for ends only where its floats do; the policy's maximum comes after."""
 FIRST_YEAR, LAST_YEAR = 1970, 2199

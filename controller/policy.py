@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from controller.domain import Bounds, Mode, Policy, RampDown, Signal, usual_ramp
+from controller.limits import MOST_REPLICAS
 from controller.schema import Part, parse_yaml, quantity, read_text, validated
 from forecaster.series import Kind
 
@@ -118,7 +119,7 @@ class _Forecast(Part):
 
 class _Bounds(Part):
     min_replicas: Annotated[int, Field(ge=1)]
-    max_replicas: Annotated[int, Field(ge=1)]
+    max_replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
 
     @model_validator(mode="after")
     def ordered(self) -> Self:

@@ -12,8 +12,11 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from forecaster.past import Past
-from forecaster.ridge import SEEN_DAYS
 from forecaster.series import FloatArray, IntArray, Series
+from forecaster.windows import LAGS
+
+DAYS_BEHIND = max(day for lag in LAGS for day in lag) + 1
+"""Whole days before an origin's own that reach behind everything a forecast reads, its longest lag's window too."""
 
 
 class Remembered:
@@ -49,10 +52,10 @@ class Remembered:
 
 
 def keys_of(series: Series, origins: IntArray) -> list[tuple[str, int, int]]:
-    """What a forecast from each of `origins`, ascending, depends on: name, time, its day (UTC) and SEEN_DAYS before it.
+    """What forecasts from `origins`, ascending, depend on: name, time, their day (UTC) and DAYS_BEHIND before it.
 
-    A history that starts earlier has the same keys, so that a window of weeks that moves on with the clock finds what
-    it had. What lies further back tells a forecast only how many bins there are of 28 days.
+    A history that starts earlier has the same keys: a window that moves on with the clock finds what it had, if it is
+    longer than that by the days that are looked back on (three for a gate, two for a calibration) and the day begun.
     """
     past, checks = Past(series), _Days(series)
     first, step = int(series.start.timestamp()), int(series.step.total_seconds())
@@ -74,8 +77,8 @@ class _Days:
         self._made: dict[int, int] = {}
 
     def before(self, midnight: int) -> int:
-        """Of the SEEN_DAYS days before the bin `midnight`, which may lie outside the series."""
-        starts = range(midnight - SEEN_DAYS * self._day, midnight, self._day)
+        """Of the DAYS_BEHIND days before the bin `midnight`, which may lie outside the series."""
+        starts = range(midnight - DAYS_BEHIND * self._day, midnight, self._day)
         return zlib.crc32(np.array([self._of(start) for start in starts], dtype=np.uint32).tobytes())
 
     def _of(self, start: int) -> int:

@@ -14,6 +14,7 @@ from forecaster.series import FloatArray
 # A load of exactly n capacities is carried by n pods, although the division may give a little more than n.
 _DUST = 1e-9
 _NARROWEST = 1e-12
+_FAR = 20.0
 
 Levels = tuple[float, ...]
 
@@ -34,6 +35,11 @@ def pods_for(load: float, signal: Signal) -> int:
     return max(0, math.ceil(load / signal.capacity_per_pod - _DUST))
 
 
+def pods_beyond(levels: Levels, peak: Levels, capacity: float) -> float:
+    """How many pods are overloaded with a chance of next to nothing, by `overload_chances`; may be infinite."""
+    return (peak[-1] + _FAR * _width(levels, peak, capacity)) / capacity + 1
+
+
 def overload_chances(levels: Levels, peak: Levels, capacity: float, most: int) -> FloatArray:
     """[most + 1], the chance that a peak is more than 0, 1, .. `most` pods of a `capacity` carry; never ascending.
 
@@ -43,9 +49,14 @@ def overload_chances(levels: Levels, peak: Levels, capacity: float, most: int) -
     """
     loads = np.arange(most + 1) * capacity * (1 + _DUST)
     below = np.interp(loads, peak, levels, left=0.0)
+    above = np.maximum(loads - peak[-1], 0.0) / _width(levels, peak, capacity)
+    chances: FloatArray = np.where(loads < peak[-1], 1 - below, (1 - levels[-1]) * np.exp(-above))
+    return chances
+
+
+def _width(levels: Levels, peak: Levels, capacity: float) -> float:
+    """By how much more load the chance falls to a part in e, above the highest level."""
     width = _NARROWEST * max(peak[-1], capacity)
     if len(levels) > 1:
         width = max(width, (peak[-1] - peak[-2]) / math.log((1 - levels[-2]) / (1 - levels[-1])))
-    above = np.maximum(loads - peak[-1], 0.0) / width
-    chances: FloatArray = np.where(loads < peak[-1], 1 - below, (1 - levels[-1]) * np.exp(-above))
-    return chances
+    return width

@@ -115,6 +115,22 @@ def ramp_down(proposal: Proposal, context: Context) -> Proposal:
     return proposal.changed("ramp-down", slope, f"the ramp allows {slope}, at {ramp.percent_per_minute:g} % per minute")
 
 
+def unpaid(proposal: Proposal, context: Context) -> Proposal:
+    """No more than the HPA's own wish and what the rest of the budget pays for, however slow the ramp is.
+
+    A floor is free while the HPA holds its pods by itself. When the wish falls, giving it back slowly would be at the
+    day's expense; beyond what that allows it follows the wish, which is where the HPA alone would be.
+    """
+    policy, wish = context.policy, context.observed.hpa_wish
+    if wish is None:
+        return proposal
+    wish = max(wish, policy.bounds.min_replicas)
+    highest = affordable(policy, unspent(policy, context.spent, wish), wish)
+    if proposal.replicas <= highest:
+        return proposal
+    return proposal.changed("budget", highest, f"the budget pays for a ramp from {highest}, the HPA alone holds {wish}")
+
+
 def never_below_hpa(proposal: Proposal, context: Context) -> Proposal:
     """A floor is not released below what the HPA itself would hold, nor at all while that is unknown."""
     floor, wish = context.memory.floor, context.observed.hpa_wish
@@ -141,7 +157,8 @@ GRANTING: tuple[Guard, ...] = (
 )
 
 RELEASING: tuple[Guard, ...] = (
-    ramp_down,  # only ever raises a proposal, as does the next: their order is one of reading, not of effect
+    ramp_down,  # first, so that what follows limits what it holds back
+    unpaid,
     never_below_hpa,  # after the ramp's memory, so that the HPA's stabilization is not held a second time
     ceiling,  # last, because the API server refuses a minimum above the maximum
 )

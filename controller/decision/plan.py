@@ -69,7 +69,10 @@ def _proposal(asked: Demand, wanted: Need | None, context: Context) -> Proposal:
     if wanted is None:
         because = "without a usable forecast the minimum is asked for"
         return Proposal(lowest, (*notes, Reason("staleness", floor, lowest, because)))
-    return Proposal(wanted.replicas, (Reason("forecast", floor, wanted.replicas, _sentence(wanted)), *notes))
+    replicas, highest = wanted.replicas, context.policy.bounds.max_replicas
+    if replicas == highest and wanted.chance * context.policy.cost_ratio > 1:
+        notes = (*notes, Reason("ceiling", replicas, replicas, f"more would be worth it, but the maximum is {highest}"))
+    return Proposal(replicas, (Reason("forecast", floor, replicas, _sentence(wanted)), *notes))
 
 
 def _sentence(wanted: Need) -> str:

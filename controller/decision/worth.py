@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from controller.decision.capacity import Levels, overload_chances
+from controller.decision.capacity import Levels, overload_chances, pods_beyond
 from controller.domain import Signal
 from forecaster.forecast import Forecast
 from forecaster.series import FloatArray
@@ -62,8 +62,10 @@ def need(forecasts: Sequence[tuple[Signal, Forecast]], price: float, held: int, 
     Of several signals the one that is more likely to be overloaded counts, at each number of pods.
     """
     peaks = tuple([(one.levels, one.peak, signal.capacity_per_pod) for signal, one in forecasts])
-    rows, risk = _risk(peaks, most)
     held = min(max(held, fewest), most)
+    # More than both is never worth it, so that a high maximum costs nothing.
+    furthest = max(pods_beyond(*peak) for peak in peaks)
+    rows, risk = _risk(peaks, int(min(most, max(held, furthest))))
     replicas = worth(risk, price, held, fewest)
     # At the last pod before what is needed, the signal that needs it is the one in danger.
     last = max(replicas - 1, 0)

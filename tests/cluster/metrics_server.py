@@ -102,9 +102,11 @@ def metrics_server(cluster: ControlPlane, source: Source) -> Iterator[None]:
         thread = threading.Thread(target=listener.serve_forever, args=(0.02,))
         thread.start()
         try:
-            _register(cluster.api, listener.server_port)
-            yield
-            _unregister(cluster.api)
+            try:
+                _register(cluster.api, listener.server_port)
+                yield
+            finally:
+                _unregister(cluster.api)
         finally:
             listener.shutdown()
             thread.join()

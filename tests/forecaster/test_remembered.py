@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
-from forecaster.remembered import Remembered, keys_of
-from forecaster.ridge import SEEN_DAYS
+from forecaster.remembered import DAYS_BEHIND, Remembered, keys_of
+from forecaster.windows import Windows
 from tests.helpers.histories import MINUTE, a_load, a_series, with_another_future
 
 
@@ -74,7 +74,7 @@ def test_a_key_is_the_name_the_moment_and_every_value_up_to_it() -> None:
 
 
 def test_a_window_of_weeks_that_moves_on_keeps_its_keys() -> None:
-    days = SEEN_DAYS + 3
+    days = DAYS_BEHIND + 3
     series = a_load(1, days=days)
     origins = np.arange(len(series) - 400, len(series))
     keys = keys_of(series, origins)
@@ -82,13 +82,17 @@ def test_a_window_of_weeks_that_moves_on_keeps_its_keys() -> None:
     assert len(set(keys)) == len(keys)
 
 
-@pytest.mark.parametrize(("days_ago", "same"), [(SEEN_DAYS - 1, False), (SEEN_DAYS + 1, True)])
-def test_a_key_looks_back_as_far_as_a_forecast(days_ago: int, same: bool) -> None:
-    series = a_load(1, days=SEEN_DAYS + 3)
-    values, origin = series.values.copy(), len(series) - 100
-    values[origin - days_ago * series.bins_per_day] += 1.0
+@pytest.mark.parametrize("days_ago", [0.2, 1, 6.9, 14, 21, 27.9, 28, 28.05, 29, 31])
+def test_whatever_a_forecast_is_made_from_is_in_its_key(days_ago: float) -> None:
+    series = a_load(1, days=DAYS_BEHIND + 4, gaps=0)
+    values, origin = series.values.copy(), np.array([len(series) - 100])
+    values[int(origin[0] - days_ago * series.bins_per_day)] *= 3.0
     changed = replace(series, values=values)
-    assert (keys_of(changed, np.array([origin])) == keys_of(series, np.array([origin]))) is same
+    inputs, others = (Windows(one).inputs(origin) for one in (series, changed))
+    read = any(not np.array_equal(getattr(inputs, f.name), getattr(others, f.name)) for f in fields(inputs))
+    assert read == (days_ago <= 28)
+    if read:
+        assert keys_of(changed, origin) != keys_of(series, origin)
 
 
 def test_no_origins_have_no_keys() -> None:

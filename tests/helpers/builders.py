@@ -34,7 +34,7 @@ def a_policy(
     budget_percent: float = 100.0,
     lead_time: timedelta = MINUTE,
 ) -> Policy:
-    """20 connections per pod, 2..40 pods, a hold of five minutes, and a budget that is no matter unless a test says so."""
+    """20 connections per pod, 2..40 pods, a hold of five minutes, a budget that is no matter unless a test says so."""
     return Policy(
         name="gateway",
         signals=tuple(signals),

@@ -50,6 +50,17 @@ def test_a_forecast_raises_the_floor_and_says_why() -> None:
     assert memory == Memory(9, changed_at=at(), decided_at=at(), wishes=(Wish(at(), 9),))
 
 
+def test_a_need_beyond_the_maximum_is_said() -> None:
+    policy = a_policy(max_replicas=5)
+    capped, _ = plan(policy, an_observation(), [a_forecast(peak=171)], first_memory(policy, at()), at())
+    assert (capped.floor, capped.reasons[1]) == (
+        5,
+        Reason("ceiling", 5, 5, "more would be worth it, but the maximum is 5"),
+    )
+    enough, _ = plan(policy, an_observation(), [a_forecast(peak=100)], first_memory(policy, at()), at())
+    assert (enough.floor, len(enough.reasons)) == (5, 1)
+
+
 def test_a_signal_without_a_forecast_is_named_beside_the_one_that_decides() -> None:
     policy = a_policy(signals=(CONNECTIONS, MESSAGES))
     decision, _ = plan(policy, an_observation(), [a_forecast(peak=171)], first_memory(policy, at()), at())

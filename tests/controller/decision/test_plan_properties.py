@@ -100,16 +100,26 @@ def test_the_floor_never_falls_faster_than_the_ramp(policy: Policy, run: list[Ha
     per_minute = policy.ramp_down.percent_per_minute / 100
     for step in steps(policy, run):
         decision, _ = step.decide()
+        if _cut_by_the_budget(decision):
+            continue
         minutes = (step.now - step.memory.changed_at) / MINUTE
         drop = decision.previous - decision.floor
         assert drop <= decision.previous * per_minute * minutes
         assert drop <= max(1, decision.previous * per_minute)
 
 
+def _cut_by_the_budget(decision: Decision) -> bool:
+    """Whether the ramp would have held more than the budget pays for."""
+    rules = [reason.rule for reason in decision.reasons]
+    return "budget" in rules[rules.index("ramp-down") :] if "ramp-down" in rules else False
+
+
 @settings(max_examples=40, deadline=None)
 @given(floor=st.integers(1, 400), percent=st.sampled_from([5.0, 10.0, 50.0]), tick_s=st.sampled_from([5, 15, 60]))
 def test_in_no_minute_more_than_the_ramp_is_given_back(floor: int, percent: float, tick_s: int) -> None:
-    policy = a_policy(min_replicas=1, max_replicas=1000, ramp_down=RampDown(timedelta(minutes=5), percent))
+    policy = a_policy(
+        min_replicas=1, max_replicas=1000, ramp_down=RampDown(timedelta(minutes=5), percent), budget_percent=1e6
+    )
     memory = Memory(floor, at(), at(), (Wish(at(), floor),))
     floors, times = [floor], [at()]
     for tick in range(1, 30 * 60 // tick_s):
@@ -130,6 +140,8 @@ def test_what_was_granted_is_held_for_the_hold(policy: Policy, run: list[Happeni
         decision, after = step.decide()
         floors.append((step.now, decision.floor))
         granted = after.wishes[-1].replicas
+        if _cut_by_the_budget(decision):
+            continue
         assert decision.floor >= min(granted, policy.bounds.max_replicas)
         held = [wish for wish in step.memory.wishes if step.now - wish.at < policy.ramp_down.hold]
         assert decision.floor >= min(max((wish.replicas for wish in held), default=0), decision.previous)
@@ -171,6 +183,19 @@ def test_a_floor_comes_back_to_the_minimum_when_the_forecasts_end(policy: Policy
         now += timedelta(hours=4)
         _, memory = plan(policy, an_observation(hpa_wish=0), (), memory, now)
     assert memory.floor == policy.bounds.min_replicas
+
+
+def test_a_spike_that_the_hpa_follows_by_itself_is_not_paid_for_when_it_is_over() -> None:
+    policy = a_policy(max_replicas=600, budget_percent=10, ramp_down=RampDown())
+    memory, extra, base = first_memory(policy, at()), 0.0, 0.0
+    for tick in range(3 * 5760):
+        wish = 500 if tick % 5760 in range(3000, 3040) else 5
+        now = at(seconds=15 * tick)
+        seen = an_observation(hpa_wish=wish, replicas=max(wish, memory.floor))
+        decision, memory = plan(policy, seen, [a_forecast(peak=wish * 20 - 1, known_at=now)], memory, now)
+        extra += max(0, decision.floor - wish)
+        base += wish
+    assert 0 < extra <= 0.1 * base
 
 
 def test_a_forecast_that_never_comes_true_costs_about_the_budget_while_the_hpa_comes_and_goes() -> None:

@@ -81,11 +81,11 @@ def replays(series: Series, forecaster: Forecaster, pod_start: timedelta) -> dic
     spec = hpa_for(policy, TARGET)
     minutes = float(load.known.sum()) * (TICK / timedelta(minutes=1))
     arms = {name: score_run(replay(load, policy, spec, settings, feed)) for name, feed in feeds.items()}
-    same = hpa_at_cost(load, policy, settings, arms["foresail"].pod_minutes, TARGET)
+    same = hpa_at_cost(load, policy, spec, settings, arms["foresail"].pod_minutes)
     arms["hpa_same_cost"] = score_run(same.run)
     return {
         "minutes": minutes,
-        "same_cost_target": same.target,
+        "same_cost_target": TARGET * same.share,
         "arms": {name: figures.to_dict() for name, figures in arms.items()},
     }
 

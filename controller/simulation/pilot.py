@@ -50,7 +50,7 @@ class Pilot:
     def __init__(self, policy: Policy, hpa_spec: HpaSpec, replicas: int, now: datetime) -> None:
         """`replicas` run at the start. Raises BadPolicy where policy and HPA contradict each other."""
         check_external(hpa_spec)
-        _check_bounds(policy, hpa_spec)
+        check_bounds(policy, hpa_spec)
         self._policy = policy
         self._spec = hpa_spec
         self._memory = first_memory(policy, now)
@@ -129,7 +129,8 @@ def check_external(spec: HpaSpec) -> None:
             )
 
 
-def _check_bounds(policy: Policy, spec: HpaSpec) -> None:
+def check_bounds(policy: Policy, spec: HpaSpec) -> None:
+    """Raises BadPolicy where the policy may ask for replicas that the HPA does not allow."""
     bounds = policy.bounds
     if bounds.min_replicas < spec.min_replicas or bounds.max_replicas > spec.max_replicas:
         raise BadPolicy(

@@ -47,12 +47,15 @@ def mean(shares: Sequence[FloatArray]) -> FloatArray:
     return np.where(counts > 0, np.nansum(stacked, axis=0) / np.maximum(counts, 1), np.nan)
 
 
-def interval(draws: FloatArray) -> tuple[float, float, float]:
-    """(the figure, the lower and the upper end of its 95 % interval) of draws whose first is the figure itself."""
+def interval(draws: FloatArray, ends: tuple[float, float] = INTERVAL) -> tuple[float, float, float]:
+    """(the figure, the lower and the upper end of its interval) of draws whose first is the figure itself.
+
+    `ends` are the shares of the draws below either end: those of 95 % unless said otherwise.
+    """
     known = draws[1:][~np.isnan(draws[1:])]
     if not len(known):
         return float(draws[0]), float("nan"), float("nan")
-    low, high = np.quantile(known, INTERVAL)
+    low, high = np.quantile(known, ends)
     return float(draws[0]), float(low), float(high)
 
 

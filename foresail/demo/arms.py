@@ -42,7 +42,7 @@ def replays(
     runs = {name: replay(load, policy, spec, settings, feed) for name, feed in feeds.items()}
     runs[HPA] = replay(load, policy, spec, settings, None)
     cost = score(runs[FORESAIL]).pod_minutes
-    runs[HPA_SAME_COST] = hpa_at_cost(load, policy, settings, cost, TARGET).run
+    runs[HPA_SAME_COST] = hpa_at_cost(load, policy, spec, settings, cost).run
     return {name: runs[name] for name in (FORESAIL, HPA, HPA_SAME_COST, OFFSET_RULE, PERFECT)}
 
 

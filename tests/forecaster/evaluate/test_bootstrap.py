@@ -37,6 +37,8 @@ def test_an_interval_is_as_wide_as_the_error_of_a_mean() -> None:
     assert value == days.mean()
     error = days.std() / np.sqrt(200)
     np.testing.assert_allclose([low, high], [value - 1.96 * error, value + 1.96 * error], atol=0.2 * error)
+    narrower = interval(redrawn(days, np.ones(200), day_weights("t", 200)), (0.05, 0.95))
+    np.testing.assert_allclose(narrower[1:], [value - 1.645 * error, value + 1.645 * error], atol=0.2 * error)
 
 
 def test_draws_without_anything_to_divide_by_are_left_out() -> None:

@@ -1,4 +1,4 @@
-"""`foresail replay`: a trace through the HPA alone, Foresail and the perfect forecast; bad input costs nothing."""
+"""`foresail replay`: a history through every arm, as table, JSON, pictures and report; bad input costs nothing."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ from controller.simulation.world import WorldSettings
 from forecaster.history import load_history
 from forecaster.series import Kind
 from foresail.cli import main
+from foresail.errors import UsageError
+from foresail.replays import arms
 from tests.helpers.builders import MINUTE
 from tests.helpers.histories import MONDAY, a_series, write_history
 from tests.prometheus import RunningPrometheus
 
+ARMS = ["hpa", "foresail", "hpa_same_cost", "offset_rule", "perfect"]
 FIGURES = {
     "overload_minutes",
     "hot_connection_minutes",
@@ -75,29 +78,33 @@ def refusal(capsys: pytest.CaptureFixture[str], history: Path, *options: str) ->
     return said.err
 
 
-def test_the_json_has_the_three_arms_and_every_figure(history: Path) -> None:
+def test_the_json_has_every_arm_and_every_figure(history: Path) -> None:
     result = told(history, "--model", "base", "--pod-start", "90", "--metric-lag", "45", "--seed", "7")
-    arms = result["arms"]
-    assert isinstance(arms, dict)
-    assert list(arms) == ["foresail", "hpa", "perfect"]
-    assert all(set(figures) == FIGURES for figures in arms.values())
-    assert result["world"] == {"pod_start_s": 90.0, "metric_lag_s": 45.0, "session_s": 1200.0, "seed": 7}
-    assert result["capacity_per_pod"] == 50.0
-    assert (result["file"], result["model"], result["hpa_target"]) == ("steps.csv", "base", 0.7)
+    found = result["arms"]
+    assert isinstance(found, dict)
+    assert list(found) == ARMS
+    assert all(set(figures) == FIGURES for figures in found.values())
+    world = result["world"]
+    assert isinstance(world, dict)
+    assert (world["pod_start_s"], world["pod_start_p95_s"], world["metric_lag_s"], world["seed"]) == (90, None, 45, 7)
+    assert result["signals"] == {"load": {"kind": "Flow", "capacity_per_pod": 50.0}}
+    metrics = [{"metric": "load", "signal": "load", "target": 35.0}]
+    assert result["hpa"] == {"min_replicas": 1, "max_replicas": 80, "metrics": metrics}
+    assert (result["file"], result["model"], result["against_hpa"]) == ("steps.csv", "base", None)
     assert (result["minutes"], result["unknown_minutes"]) == (290.0, 0.0)
-    assert arms["perfect"]["overload_minutes"] < arms["hpa"]["overload_minutes"]
+    assert found["perfect"]["overload_minutes"] < found["hpa"]["overload_minutes"]
 
 
 def test_the_hpa_alone_is_a_bare_replay(history: Path) -> None:
-    arms = told(history, "--model", "last-value", "--kind", "stock")["arms"]
-    assert isinstance(arms, dict)
+    found = told(history, "--model", "last-value", "--kind", "stock")["arms"]
+    assert isinstance(found, dict)
     series = replace(load_history(history, Kind.STOCK), name="load")
     settings = WorldSettings()
     part = series.part(int(0.7 * len(series)), int(0.7 * len(series)) + 58)
     load = load_from_series([part], TICK, settings.session, settings.seed)
     policy = Policy("bare", (Signal("load", Kind.STOCK, 50.0),), Bounds(1, 80), mode=Mode.ACTIVE)
     bare = replay(load, policy, hpa_for(policy), settings, PrecomputedFeed((), settings.metric_lag))
-    assert arms["hpa"] == score(bare).to_dict()
+    assert found["hpa"] == score(bare).to_dict()
 
 
 def test_the_same_call_gives_the_same_result(history: Path) -> None:
@@ -107,14 +114,14 @@ def test_the_same_call_gives_the_same_result(history: Path) -> None:
 def test_the_table_has_every_arm(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told(history, "--model", "last-value", "--capacity", "100")
     said = capsys.readouterr().out
-    for name in ("Foresail over the HPA", "HPA alone", "perfect forecast over the HPA"):
-        assert re.search(rf"{name} +│ +[\d.]+ │", said)
+    for arm in arms.ARMS:
+        assert re.search(rf"{re.escape(arm.title)} +│ +[\d.]+ │", said)
     assert "100.00 per pod, pods ready in 60 s" in said
 
 
 def test_json_on_standard_output_is_alone_there(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", str(history), "--days", "0.1", "--model", "last-value", "--json"]) == 0
-    assert set(json.loads(capsys.readouterr().out)["arms"]) == {"foresail", "hpa", "perfect"}
+    assert list(json.loads(capsys.readouterr().out)["arms"]) == ARMS
 
 
 def test_a_gap_is_played_and_not_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,10 +147,10 @@ def test_a_policy_says_signal_capacity_and_bounds(history: Path) -> None:
     policy = history.with_name("policy.yaml")
     policy.write_text(POLICY)
     result = told(history, "--model", "last-value", "--policy", str(policy))
-    assert result["capacity_per_pod"] == 60.0
-    arms = result["arms"]
-    assert isinstance(arms, dict)
-    assert arms["hpa"]["connections_opened"] > 0  # the signal is a stock
+    assert result["signals"] == {"connections": {"kind": "Stock", "capacity_per_pod": 60.0}}
+    found = result["arms"]
+    assert isinstance(found, dict)
+    assert found["hpa"]["connections_opened"] > 0  # the signal is a stock
 
 
 def test_a_picture_is_written_whole(history: Path) -> None:
@@ -175,11 +182,135 @@ def test_a_policy_with_an_unknown_key_is_refused(history: Path, capsys: pytest.C
     assert "rampDown" in said  # what is allowed
 
 
-def test_a_policy_with_two_signals_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def two_signals(tmp_path: Path) -> Path:
+    """A policy of connections and messages."""
+    second = "  - {name: messages, kind: Flow, query: 'sum(rate(messages[1m]))', capacityPerPod: \"30\"}\n  bounds:"
+    path = tmp_path / "policy.yaml"
+    path.write_text(POLICY.replace("  bounds:", second))
+    return path
+
+
+def test_a_policy_of_two_signals_takes_a_history_for_each_by_its_name(history: Path, two_signals: Path) -> None:
+    values = load_history(history, Kind.FLOW).values
+    messages = write_history(history.with_name("m.csv"), a_series(values / 2, 5 * MINUTE))
+    path = history.with_name("told.json")
+    files = [f"messages={messages}", f"connections={history}"]
+    call = ["replay", *files, "--policy", str(two_signals), "--days", "0.1", "--model", "last-value"]
+    assert main([*call, "--json", str(path)]) == 0
+    result = json.loads(path.read_text())
+    assert result["file"] == "messages, connections"
+    assert list(result["signals"]) == list(result["ruled_hours"]) == ["connections", "messages"]
+    assert [metric["signal"] for metric in result["hpa"]["metrics"]] == ["connections", "messages"]
+    assert result["ruled_hours"]["messages"] == {"not judged": pytest.approx(result["minutes"] / 60)}
+
+
+def test_histories_that_are_not_the_signals_are_refused(
+    history: Path, two_signals: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal(capsys, history, "--policy", str(two_signals))
+    assert "has 2 signals, connections, messages; the histories are steps.csv; give one for each by its name" in said
+    assert main(["replay", str(history), str(history)]) == 2
+    assert "2 histories without --policy" in capsys.readouterr().err
+
+
+def an_hpa(history: Path, metric: str = "type: External, external: {metric: {name: sockets}, target: "
+           "{type: AverageValue, averageValue: '40'}}", most: int = 50) -> str:  # fmt: skip
+    path = history.with_name("hpa.yaml")
+    path.write_text(
+        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: chat}\nspec:\n"
+        "  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: chat}\n"
+        f"  minReplicas: 2\n  maxReplicas: {most}\n  metrics:\n  - {{{metric}}}\n"
+    )
+    return str(path)
+
+
+def test_the_users_own_hpa_is_replayed(history: Path) -> None:
+    result = told(history, "--model", "last-value", "--hpa", an_hpa(history))
+    metrics = [{"metric": "sockets", "signal": "load", "target": 40.0}]
+    assert result["hpa"] == {"min_replicas": 2, "max_replicas": 50, "metrics": metrics}
+    alike = told(history, "--model", "last-value", "--target", "0.8")["arms"]
+    found = result["arms"]
+    assert isinstance(alike, dict)
+    assert isinstance(found, dict)
+    assert found["hpa"] == alike["hpa"]  # neither bound is ever reached
+
+
+def test_an_hpa_and_a_target_contradict_each_other(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, history, "--hpa", an_hpa(history), "--target", "0.5")
+    assert "--hpa says the target already; leave --target out" in said
+
+
+def test_an_hpa_on_what_pods_use_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cpu = "type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}"
+    said = refusal(capsys, history, "--hpa", an_hpa(history, cpu))
+    assert "hpa metric cpu: Resource metrics are of single pods" in said
+
+
+def test_an_hpa_within_narrower_bounds_than_the_policys_is_refused(
+    history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     policy = history.with_name("policy.yaml")
-    second = "  - {name: messages, kind: Flow, query: 'sum(rate(messages[1m]))', capacityPerPod: \"60\"}\n  bounds:"
-    policy.write_text(POLICY.replace("  bounds:", second))
-    assert "has 2 signals" in refusal(capsys, history, "--policy", str(policy))
+    policy.write_text(POLICY)
+    said = refusal(capsys, history, "--policy", str(policy), "--hpa", an_hpa(history, most=10))
+    assert "bounds: 2..50 replicas, but the HPA allows 2..10" in said
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "problem"),
+    [
+        ("minReplicas: 2", "minReplicas: 60", "minReplicas 60 is above maxReplicas 50"),
+        ('"60"', '"0"', "capacityPerPod"),
+    ],
+)
+def test_a_policy_that_contradicts_itself_is_refused(
+    right: str, wrong: str, problem: str, history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = history.with_name("policy.yaml")
+    policy.write_text(POLICY.replace(right, wrong))
+    said = said_of(capsys, history, policy)
+    assert problem in said
+
+
+def said_of(capsys: pytest.CaptureFixture[str], history: Path, policy: Path) -> str:
+    """What is said of a policy, which has a line for each problem."""
+    assert main(["replay", str(history), "--policy", str(policy)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err
+
+
+def test_three_days_have_intervals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = np.tile(np.repeat([200.0, 1000.0], [9, 9]), 16 * 5)
+    days = write_history(tmp_path / "days.csv", a_series(values, 5 * MINUTE))
+    path = tmp_path / "told.json"
+    assert main(["replay", str(days), "--from", "0.4", "--model", "last-value", "--json", str(path)]) == 0
+    against = json.loads(path.read_text())["against_hpa"]
+    assert against["days"] == 3
+    least, most = against["pod_hours_ratio"][1:]
+    assert 0 < least <= against["pod_hours_ratio"][0] <= most
+    assert "Foresail against the HPA, with 90 % intervals over 3 days" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_report_is_written_with_its_pictures(history: Path) -> None:
+    told(history, "--model", "last-value", "--report", str(history.with_name("week.md")))
+    assert sorted(p.name for p in history.parent.iterdir()) == [
+        "steps.csv", "told.json", "week-costs.png", "week-pods.png", "week.md",
+    ]  # fmt: skip
+    page = history.with_name("week.md").read_text()
+    assert all(f"| {arm.title} |" in page for arm in arms.ARMS)
+    assert "(<week-pods.png>)" in page
+    assert "(<week-costs.png>)" in page
+
+
+def test_a_report_that_fails_leaves_nothing_behind(history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> str:
+        raise UsageError("no page today")
+
+    monkeypatch.setattr("foresail.commands.replay.markdown", broken)
+    report = str(history.with_name("week.md"))
+    assert main(["replay", str(history), "--days", "0.1", "--model", "last-value", "--report", report]) == 2
+    assert sorted(p.name for p in history.parent.iterdir()) == ["steps.csv"]
 
 
 def test_a_policy_and_a_capacity_contradict_each_other(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -244,6 +375,8 @@ def test_a_model_that_does_not_exist_is_refused(history: Path, capsys: pytest.Ca
     [
         ("--json", "no/out.json", "its folder does not exist"),
         ("--png", "no/out.png", "its folder does not exist"),
+        ("--report", "no/out.md", "its folder does not exist"),
+        ("--report", "out.txt", "give it a name that ends in .md"),
         ("--png", "out.gif", "a picture ends in .png, .svg or .pdf"),
     ],
 )

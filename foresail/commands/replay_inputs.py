@@ -1,0 +1,132 @@
+"""What `foresail replay` reads: one history for each signal of the policy, the policy, and the user's HPA."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
+from controller.hpa_manifest import load_hpa
+from controller.policy import load_policy
+from controller.simulation.hpa_signals import on_signals
+from controller.simulation.hpa_spec import HpaSpec
+from controller.simulation.replay import hpa_for
+from controller.simulation.world import WorldSettings
+from forecaster.series import Series
+from foresail.commands.history_options import kind_of, parse_queries, read_histories
+from foresail.errors import UsageError
+
+TARGET = 0.7
+"""Share of the capacity that an HPA aims at where nobody says."""
+_PODS, _MOST_PODS = 20, 5_000
+_SIGNAL = "load"
+_NAMED = re.compile(r"([A-Za-z_][\w.-]*)=(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What is replayed.
+
+    source  what to call the histories
+    series  named like the policy's signals, in their order
+    given   the HPA with its metrics as the user names them; `hpa` with them named like signals
+    """
+
+    source: str
+    series: tuple[Series, ...]
+    policy: Policy
+    given: HpaSpec
+    hpa: HpaSpec
+
+
+def read_inputs(options: argparse.Namespace, settings: WorldSettings) -> Inputs:
+    """Everything that the options name, the manifests first. Raises UsageError, BadPolicy and what reading raises."""
+    _check_together(options)
+    policy = None if options.policy is None else load_policy(options.policy)
+    given = None if options.hpa is None else load_hpa(options.hpa)
+    names = [_named(text) for text in options.files]
+    told = _told(options, names)
+    if policy is None and len(told) > 1:
+        raise UsageError(
+            f"{len(told)} histories without --policy; it names the signals and says what a pod carries of each"
+        )
+    order = list(range(len(told))) if policy is None else _order(policy.signals, told, options)
+    read = read_histories(options, [path for _, path in names])
+    source = ", ".join(told)
+    if policy is None:
+        series: tuple[Series, ...] = (replace(read[0], name=_SIGNAL),)
+        policy = _usual_policy(options, series[0], source, settings, given)
+    else:
+        series = tuple(
+            replace(read[k], name=signal.name, kind=signal.kind)
+            for k, signal in zip(order, policy.signals, strict=True)
+        )
+    if given is None:
+        given = hpa_for(policy, TARGET if options.target is None else options.target)
+    return Inputs(source, series, policy, given, on_signals(given, policy.signals))
+
+
+def _check_together(options: argparse.Namespace) -> None:
+    if options.policy is not None and options.capacity is not None:
+        raise UsageError("--policy says the capacity already; leave --capacity out")
+    if options.hpa is not None and options.target is not None:
+        raise UsageError("--hpa says the target already; leave --target out")
+
+
+def _named(text: str) -> tuple[str | None, Path]:
+    """FILE or NAME=FILE; a file that is there by the whole text is meant by it."""
+    match = None if Path(text).exists() else _NAMED.fullmatch(text)
+    return (match[1], Path(match[2])) if match else (None, Path(text))
+
+
+def _told(options: argparse.Namespace, named: Sequence[tuple[str | None, Path]]) -> list[str]:
+    """What each history is called: by its name, its file's, or its query's; nothing where none is given."""
+    if named or not options.query:
+        return [name or path.name for name, path in named]
+    return [query.name for query in parse_queries(options.query, kind_of(options))]
+
+
+def _order(signals: Sequence[Signal], told: Sequence[str], options: argparse.Namespace) -> list[int]:
+    """For each signal, which of the histories is its own: the only one, or that of its name."""
+    if len(told) <= 1 == len(signals):
+        return [0]
+    wanted = [signal.name for signal in signals]
+    if sorted(told) != sorted(wanted):
+        raise UsageError(
+            f"{options.policy}: has {len(wanted)} signals, {', '.join(wanted)}; the histories are"
+            f" {', '.join(told) or 'none'}; give one for each by its name: {wanted[0]}=FILE, or"
+            f" --query '{wanted[0]}=PROMQL'"
+        )
+    return [told.index(name) for name in wanted]
+
+
+def _usual_policy(
+    options: argparse.Namespace, series: Series, source: str, settings: WorldSettings, hpa: HpaSpec | None
+) -> Policy:
+    """Default settings around one capacity, within the bounds of the HPA where one is given."""
+    known = series.values[series.known]
+    if not len(known) or not known.max() > 0:
+        raise UsageError(f"{source}: nothing was measured, or nothing but zeros; there is nothing to scale")
+    peak = float(known.max())
+    capacity = peak / _PODS if options.capacity is None else options.capacity
+    if not (0 < capacity < math.inf and peak / capacity <= _MOST_PODS):
+        raise UsageError(
+            f"--capacity {capacity:g}; expected {peak / _MOST_PODS:g} or more, in the unit of the history, whose "
+            f"largest load is {peak:g} and may need {_MOST_PODS:,} pods at most"
+        )
+    signals = (Signal(series.name, series.kind, capacity),)
+    bounds = Bounds(1, 4 * max(_PODS, math.ceil(peak / capacity)))
+    if hpa is not None:
+        bounds = Bounds(hpa.min_replicas, hpa.max_replicas)
+    lead = slowest_start(settings)
+    return Policy("replay", signals, bounds, mode=Mode.ACTIVE, lead_time=lead, ramp_down=usual_ramp(signals))
+
+
+def slowest_start(settings: WorldSettings) -> timedelta:
+    """How long a start takes that is planned for."""
+    return settings.pod_start if settings.pod_start_p95 is None else settings.pod_start_p95

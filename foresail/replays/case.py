@@ -1,0 +1,69 @@
+"""What `foresail replay` replays: the user's histories, policy and HPA, checked against one another. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from controller.domain import Mode, Policy
+from controller.simulation.hpa_spec import HpaSpec
+from controller.simulation.load import TICK, Load, load_from_series
+from controller.simulation.pilot import check_bounds
+from controller.simulation.world import WorldSettings
+from forecaster.forecast import Forecaster
+from forecaster.series import Series
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Which part of the histories is replayed: what comes after `share` of them, at most so long."""
+
+    share: float
+    longest: timedelta
+
+    def of(self, series: Sequence[Series]) -> list[Series]:
+        """That part of each, within the time that all cover; histories that share no time as they are."""
+        start, stop = max(s.start for s in series), min(s.end for s in series)
+        step = max(s.step for s in series)
+        bins = max(0, (stop - start) // step)
+        if not bins:
+            return list(series)
+        first = int(self.share * bins)
+        last = min(bins, first + max(1, round(self.longest / step)))
+        return [s.part(s.index(start + first * step), s.index(start + last * step)) for s in series]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Histories, one named like each signal of the policy, and what they are replayed with.
+
+    series      up to the end of the part that is replayed: what comes later nobody sees
+    hpa         its metrics named like signals
+    forecaster  whose forecasts Foresail acts on
+    """
+
+    series: tuple[Series, ...]
+    load: Load
+    policy: Policy
+    hpa: HpaSpec
+    settings: WorldSettings
+    forecaster: Forecaster
+
+
+def case_of(
+    series: Sequence[Series],
+    stretch: Stretch,
+    policy: Policy,
+    hpa: HpaSpec,
+    settings: WorldSettings,
+    forecaster: Forecaster,
+) -> Case:
+    """The case of whole histories. The policy is taken to be Active: what it would do is what is asked.
+
+    Raises BadPolicy where policy and HPA contradict each other, and BadHistory where the histories cannot be one load.
+    """
+    check_bounds(policy, hpa)
+    load = load_from_series(stretch.of(series), TICK, settings.session, settings.seed)
+    seen = tuple(s.part(0, min(len(s), s.index(load.time(len(load) - 1)) + 1)) for s in series)
+    return Case(seen, load, replace(policy, mode=Mode.ACTIVE), hpa, settings, forecaster)

@@ -1,0 +1,193 @@
+"""The figures of a replay: rows of its table, intervals over its days, and everything for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from controller.simulation.hpa_spec import MILLI, HpaSpec
+from controller.simulation.load import Load
+from controller.simulation.replay import Run
+from controller.simulation.score import Score, score, score_by_day
+from controller.simulation.world import WorldSettings
+from forecaster.evaluate.bootstrap import day_weights, interval, redrawn
+from foresail.output import number
+from foresail.replays.arms import ARMS, FORESAIL, HPA, HPA_SAME_COST, Played, ruled_hours
+from foresail.replays.case import Case
+
+FEWEST_DAYS = 3
+_ENDS = (0.05, 0.95)
+_COLUMNS = ("arm", "overload min", "of the time", "longest")
+_OF_STOCK = ("hot conn-min", "broken", "reconnect peak")
+_COST = ("pod-hours", "vs HPA", "rescales")
+
+
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """A case with every arm played.
+
+    source  what the histories are called
+    model   as the user named it
+    given   the HPA with its metrics under the user's names, in the order of `case.hpa`
+    """
+
+    source: str
+    model: str
+    given: HpaSpec
+    case: Case
+    played: Mapping[str, Played]
+
+    @property
+    def runs(self) -> dict[str, Run]:
+        return {key: one.run for key, one in self.played.items()}
+
+    @property
+    def scores(self) -> dict[str, Score]:
+        return {key: score(run) for key, run in self.runs.items()}
+
+    @property
+    def hours(self) -> dict[str, dict[str, float]]:
+        """Signal -> ruling -> hours, of what Foresail was told."""
+        feed = self.played[FORESAIL].feed
+        return {} if feed is None else ruled_hours(self.case, feed)
+
+    @property
+    def unmeasured_minutes(self) -> float:
+        return float((~self.case.load.known).sum() * (self.case.load.tick / timedelta(minutes=1)))
+
+    @property
+    def same_cost_share(self) -> float:
+        """The targets of the HPA at Foresail's cost over those of the HPA as given."""
+        return self.played[HPA_SAME_COST].hpa.metrics[0].target / self.case.hpa.metrics[0].target
+
+
+@dataclass(frozen=True)
+class Against:
+    """Foresail against the HPA as given: each figure with the ends of its 90 % interval over days drawn again.
+
+    overload_minutes  by how many more or fewer
+    pod_hours         the ratio
+    """
+
+    days: int
+    overload_minutes: tuple[float, float, float]
+    pod_hours: tuple[float, float, float]
+
+    def sentence(self) -> str:
+        """Such as "Foresail against the HPA, 90 % over 5 days drawn again: overload -12 min (-20 to -3), ..."."""
+        minutes, low, high = (f"{x:+,.1f}" for x in self.overload_minutes)
+        ratio, least, most = (f"{100 * (x - 1):+.1f}" for x in self.pod_hours)
+        return (
+            f"Foresail against the HPA, with 90 % intervals over {self.days} days drawn again: overload {minutes} min"
+            f" ({low} to {high}), pod-hours {ratio} % ({least} to {most} %)"
+        )
+
+
+def against_hpa(ours: Run, theirs: Run) -> Against | None:
+    """The intervals of one run against another under the same load; None with fewer than three days."""
+    by_day, others = score_by_day(ours), score_by_day(theirs)
+    if len(by_day) < FEWEST_DAYS:
+        return None
+    weights = day_weights("replay", len(by_day))
+    short = np.array([by_day[day].overload_minutes - others[day].overload_minutes for day in by_day])
+    pods = [np.array([scores[day].pod_minutes for day in by_day]) for scores in (by_day, others)]
+    return Against(len(by_day), interval(weights @ short, _ENDS), interval(redrawn(pods[0], pods[1], weights), _ENDS))
+
+
+def arm_table(scores: Mapping[str, Score], has_stock: bool) -> tuple[Sequence[str], list[list[str]]]:
+    """(columns, rows) of the arms among `scores`, that of the HPA as given being one of them."""
+    columns = (*_COLUMNS, *(_OF_STOCK if has_stock else ()), *_COST)
+    rows = []
+    for arm in ARMS:
+        if (s := scores.get(arm.key)) is None:
+            continue
+        share = s.overload_minutes / s.scored_minutes
+        row = [arm.title, number(s.overload_minutes), f"{share:.2%}", f"{s.longest_shortage_s:,.0f} s"]
+        if has_stock:
+            row += [number(s.hot_connection_minutes, 0), f"{s.connections_broken:,}", f"{s.reconnect_peak:,}"]
+        ratio = f"{s.pod_minutes / scores[HPA].pod_minutes:.3f}x"
+        rows.append([*row, number(s.pod_hours, 1), ratio, f"{s.rescales:,}"])
+    return columns, rows
+
+
+def title(replayed: Replayed) -> str:
+    """What was replayed, in a line."""
+    case = replayed.case
+    days = float(case.load.known.sum() * (case.load.tick / timedelta(days=1)))
+    carried = ", ".join(
+        f"{number(s.capacity_per_pod)} {s.name + ' ' if len(case.policy.signals) > 1 else ''}per pod"
+        for s in case.policy.signals
+    )
+    return (
+        f"{replayed.source}: {days:.1f} days from {case.load.start:%Y-%m-%d %H:%M} UTC, {carried},"
+        f" pods ready in {case.settings.pod_start.total_seconds():g} s"
+    )
+
+
+def unmeasured(replayed: Replayed) -> list[str]:
+    """A sentence for each gap, and one for all that was not measured; none where everything was."""
+    said = [
+        f"Gap from {first:%Y-%m-%d %H:%M} to {stop:%Y-%m-%d %H:%M}, longer than a forecast reaches: every arm begins"
+        " anew after it."
+        for first, stop in gaps(replayed.case.load)
+    ]
+    minutes = replayed.unmeasured_minutes
+    return [*said, f"{minutes:,.0f} minutes were not measured: not scored."] if minutes else said
+
+
+def gaps(load: Load) -> list[tuple[datetime, datetime]]:
+    """From when until when nothing was measured for longer than a forecast reaches."""
+    return [(load.time(gap.first), load.time(gap.stop)) for gap in load.gaps]
+
+
+def to_dict(replayed: Replayed) -> dict[str, object]:
+    """The whole result, ready for JSON."""
+    case, runs = replayed.case, replayed.runs
+    against = against_hpa(runs[FORESAIL], runs[HPA])
+    return {
+        "file": replayed.source,
+        "from": case.load.start.isoformat(),
+        "minutes": len(case.load) * (case.load.tick / timedelta(minutes=1)),
+        "unknown_minutes": replayed.unmeasured_minutes,
+        "gaps": [[first.isoformat(), stop.isoformat()] for first, stop in gaps(case.load)],
+        "world": world_figures(case.settings),
+        "signals": {s.name: {"kind": s.kind, "capacity_per_pod": s.capacity_per_pod} for s in case.policy.signals},
+        "hpa": {
+            "min_replicas": case.hpa.min_replicas,
+            "max_replicas": case.hpa.max_replicas,
+            "metrics": [
+                {"metric": given.key, "signal": metric.name, "target": metric.target / MILLI}
+                for given, metric in zip(replayed.given.metrics, case.hpa.metrics, strict=True)
+            ],
+        },
+        "same_cost_share": replayed.same_cost_share,
+        "model": replayed.model,
+        "ruled_hours": replayed.hours,
+        "against_hpa": against and {
+            "days": against.days,
+            "level": _ENDS[1] - _ENDS[0],
+            "overload_minutes": against.overload_minutes,
+            "pod_hours_ratio": against.pod_hours,
+        },
+        "arms": {name: figures.to_dict() for name, figures in replayed.scores.items()},
+    }  # fmt: skip
+
+
+def world_figures(settings: WorldSettings) -> dict[str, float | None]:
+    """What a user may choose of the world, by name and unit."""
+    p95 = settings.pod_start_p95
+    return {
+        "pod_start_s": settings.pod_start.total_seconds(),
+        "pod_start_p95_s": None if p95 is None else p95.total_seconds(),
+        "failed_starts": settings.failed_starts,
+        "metric_lag_s": settings.metric_lag.total_seconds(),
+        "scrape_interval_s": settings.scrape_interval.total_seconds(),
+        "rate_window_s": settings.rate_window.total_seconds(),
+        "session_s": settings.session.total_seconds(),
+        "drain_s": settings.drain.total_seconds(),
+        "retry_within_s": settings.retry_within.total_seconds(),
+        "seed": settings.seed,
+    }

@@ -1,0 +1,95 @@
+"""A replay as a Markdown page: the arms, what was assumed, what was not measured, and the pictures beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from controller.simulation.hpa_spec import MILLI
+from foresail.output import number
+from foresail.replays.arms import FORESAIL, HPA
+from foresail.replays.figures import (
+    FEWEST_DAYS,
+    Replayed,
+    against_hpa,
+    arm_table,
+    title,
+    unmeasured,
+    world_figures,
+)
+
+_LEGEND = """\
+*Overload* is time in which the offered load of some signal exceeds ready pods x capacity, *longest* the longest stretch
+of it. *HPA at equal cost* is the HPA as given with its targets lowered until it runs as many pod-hours as Foresail:
+what is left between the two is what foresight is worth. *max(now, yesterday)* and *perfect forecast* are Foresail's
+planner with that rule in the place of the model, and with the future itself."""
+_STOCK_LEGEND = """\
+*Hot connection-minutes* are connections above the capacity of their own pod, *broken* those that were open on a pod
+that ended, *reconnect peak* the most that came back in one minute."""
+
+
+def markdown(replayed: Replayed, pictures: Mapping[str, str]) -> str:
+    """The page. `pictures` are file names beside it, by what each shows."""
+    parts = [
+        f"# Replay of {_escaped(replayed.source)}",
+        f"{_escaped(title(replayed))}.",
+        *_result(replayed),
+        *(f"![{about}](<{name}>)" for about, name in pictures.items()),
+        "## What was not measured",
+        _listed(unmeasured(replayed)) or "Everything was measured.",
+        "## What was assumed",
+        *_assumed(replayed),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _result(replayed: Replayed) -> list[str]:
+    stock = replayed.case.load.stock is not None
+    columns, rows = arm_table(replayed.scores, stock)
+    against = against_hpa(replayed.runs[FORESAIL], replayed.runs[HPA])
+    few = f"Fewer than {FEWEST_DAYS} days: no interval can be told from them."
+    said = f"{against.sentence()}." if against else few
+    return [_table(columns, rows), said, f"{_LEGEND}\n{_STOCK_LEGEND}" if stock else _LEGEND]
+
+
+def _assumed(replayed: Replayed) -> list[str]:
+    policy, hpa = replayed.case.policy, replayed.case.hpa
+    world = [
+        [name, "-" if value is None else f"{value:g}"] for name, value in world_figures(replayed.case.settings).items()
+    ]
+    signals = [[_escaped(s.name), s.kind, number(s.capacity_per_pod)] for s in policy.signals]
+    metrics = [
+        [_escaped(given.key), given.source, _escaped(metric.name), f"{metric.target / MILLI:,g}"]
+        for given, metric in zip(replayed.given.metrics, hpa.metrics, strict=True)
+    ]
+    return [
+        "The world:", _table(("setting", "value"), world),
+        f"The policy, as if Active: {policy.bounds.min_replicas} to {policy.bounds.max_replicas} replicas, planned"
+        f" {policy.lead_time.total_seconds():g} s ahead, a minute of overload worth {policy.cost_ratio:g} idle"
+        f" pod-minutes, at most {policy.budget_percent:g} % extra pod-hours a day.",
+        _table(("signal", "kind", "capacity per pod"), signals, 2),
+        f"The HPA: {hpa.min_replicas} to {hpa.max_replicas} replicas,"
+        f" {'the default behavior' if hpa.behavior is None else 'with its own behavior'}. At equal cost its targets are"
+        f" {replayed.same_cost_share:.3g} times these.",
+        _table(("metric", "source", "read as the signal", "average per pod"), metrics, 3),
+        f"The model: {_escaped(replayed.model)}. Hours for which the forecast in use was accepted, replaced by a simple"
+        " rule, or abstained from:",
+        _table(("signal", "ruling", "hours"), [
+            [_escaped(name), _escaped(ruling), number(hours, 1)]
+            for name, counted in replayed.hours.items() for ruling, hours in sorted(counted.items())
+        ]),
+    ]  # fmt: skip
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:
+    """A table whose first columns hold `words`, and whose others figures."""
+    lines = [columns, ["---"] * words + ["---:"] * (len(columns) - words), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _escaped(text: str) -> str:
+    """Text of the user's that neither ends a table's cell nor becomes markup."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]<>#|!" else c for c in " ".join(text.split()))

@@ -1,0 +1,53 @@
+"""What a replay reads: histories by the names of signals, defaults around one capacity, the HPA given or usual."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from controller.domain import Bounds
+from controller.simulation.replay import hpa_for
+from controller.simulation.world import WorldSettings
+from foresail.cli import parser
+from foresail.commands.replay_inputs import read_inputs, slowest_start
+from foresail.errors import UsageError
+from tests.helpers.histories import a_series, write_history
+
+SLOW = WorldSettings(pod_start=timedelta(seconds=60), pod_start_p95=timedelta(seconds=150))
+
+
+def options(*arguments: str) -> argparse.Namespace:
+    return parser().parse_args(["replay", *arguments])
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    return write_history(tmp_path / "load.csv", a_series([10.0, 40.0, 20.0]))
+
+
+def test_a_history_alone_has_the_usual_policy_and_hpa(history: Path) -> None:
+    inputs = read_inputs(options(str(history), "--kind", "stock"), SLOW)
+    (signal,) = inputs.policy.signals
+    assert (signal.name, signal.kind, signal.capacity_per_pod) == ("load", "Stock", 2.0)
+    assert inputs.policy.bounds == Bounds(1, 80)
+    assert inputs.policy.lead_time == timedelta(seconds=150)
+    assert inputs.hpa == inputs.given == hpa_for(inputs.policy, 0.7)
+    assert inputs.source == "load.csv"
+
+
+def test_a_start_that_does_not_vary_is_planned_for_as_it_is() -> None:
+    assert slowest_start(WorldSettings()) == timedelta(seconds=60)
+
+
+def test_a_name_before_a_file_is_its_own_and_a_file_of_that_very_name_is_itself(history: Path) -> None:
+    assert read_inputs(options(f"chat={history}"), SLOW).source == "chat"
+    odd = history.rename(history.with_name("a=b.csv"))
+    assert read_inputs(options(str(odd)), SLOW).source == "a=b.csv"
+
+
+def test_no_history_is_refused() -> None:
+    with pytest.raises(UsageError, match="no history; name a FILE"):
+        read_inputs(options(), SLOW)

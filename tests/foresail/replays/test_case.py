@@ -1,0 +1,54 @@
+"""What is replayed: the part that all histories cover, nothing that comes later, and no contradiction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from controller.domain import Bounds, Mode, Policy
+from controller.errors import BadPolicy
+from controller.simulation.replay import hpa_for
+from forecaster.errors import BadHistory
+from foresail.replays.case import Stretch, case_of
+from tests.helpers.histories import MINUTE, MONDAY, a_series
+from tests.helpers.replays import a_case, a_history
+
+
+def test_a_stretch_is_what_comes_after_its_share_and_no_longer_than_asked() -> None:
+    (part,) = Stretch(0.5, timedelta(hours=2)).of([a_history(np.arange(288.0))])
+    assert part.values.tolist() == list(range(144, 168))
+    (rest,) = Stretch(0.9, timedelta(days=9)).of([a_history(np.arange(288.0))])
+    assert rest.values.tolist() == list(range(259, 288))
+
+
+def test_histories_of_other_steps_and_starts_are_cut_at_one_time() -> None:
+    coarse = a_series(np.arange(24.0), 5 * MINUTE, name="a")
+    fine = a_series(np.arange(60.0), MINUTE, MONDAY + timedelta(minutes=60), name="b")
+    parts = Stretch(0.5, timedelta(minutes=10)).of([coarse, fine])
+    assert {(part.start, part.end) for part in parts} == {
+        (MONDAY + timedelta(minutes=90), MONDAY + timedelta(minutes=100))
+    }
+
+
+def test_histories_that_share_no_time_are_refused() -> None:
+    with pytest.raises(BadHistory, match="no time is covered by all"):
+        a_case(a_history(name="a"), replace(a_history(name="b"), start=MONDAY + timedelta(days=9)))
+
+
+def test_nothing_after_the_part_is_seen_and_the_policy_acts() -> None:
+    case = a_case()
+    assert case.series[0].end == case.load.time(len(case.load))
+    assert case.policy.mode is Mode.ACTIVE
+    future = a_history(np.concatenate([a_history().values[:216], np.full(72, 1e6)]))
+    other = case_of([future], Stretch(0.5, timedelta(hours=6)), case.policy, case.hpa, case.settings, case.forecaster)
+    assert (other.series[0].values == case.series[0].values).all()
+
+
+def test_a_policy_beyond_the_hpa_is_refused() -> None:
+    case = a_case()
+    wider: Policy = replace(case.policy, bounds=Bounds(1, 90))
+    with pytest.raises(BadPolicy, match=r"bounds: 1\.\.90 replicas, but the HPA allows 1\.\.80"):
+        case_of(case.series, Stretch(0, timedelta(1)), wider, hpa_for(case.policy), case.settings, case.forecaster)

@@ -42,7 +42,8 @@ def cases(draw: st.DrawFn) -> Hindsight:
 def ready(series: IntArray, start: int) -> IntArray:
     """[series, ticks], pods that stood for the whole start before each tick."""
     stood = np.concatenate([np.repeat(series[:, :1], start, axis=1), series[:, 1:]], axis=1)
-    return np.stack([stood[:, k : k + start].min(axis=1) for k in range(series.shape[1] - 1)], axis=1)
+    made: IntArray = np.stack([stood[:, k : k + start].min(axis=1) for k in range(series.shape[1] - 1)], axis=1)
+    return made
 
 
 def overloads(case: Hindsight, series: IntArray) -> IntArray:
@@ -51,8 +52,9 @@ def overloads(case: Hindsight, series: IntArray) -> IntArray:
 
 
 def costs(case: Hindsight, series: IntArray) -> IntArray:
-    paid: IntArray = (series[:, 1:] * case.counted).sum(axis=1)
-    return paid + case.drain_ticks * np.maximum(-np.diff(series, axis=1), 0).sum(axis=1)
+    paid = (series[:, 1:] * case.counted).sum(axis=1)
+    total: IntArray = paid + case.drain_ticks * np.maximum(-np.diff(series, axis=1), 0).sum(axis=1)
+    return total
 
 
 def as_series(plan: Plan) -> IntArray:

@@ -29,8 +29,8 @@ _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(h
 _LONGEST_NAME = 60
 
 
-def add_history_options(parser: argparse.ArgumentParser, days: Sequence[str] = ("--days", "--history-days")) -> None:
-    """FILE, its kind, and what may stand in its place; `days` where a command has another use for `--days`."""
+def add_history_options(parser: argparse.ArgumentParser) -> None:
+    """FILE, its kind, and what may stand in its place."""
     parser.add_argument(
         "file",
         type=Path,
@@ -38,7 +38,7 @@ def add_history_options(parser: argparse.ArgumentParser, days: Sequence[str] = (
         help="CSV, gzipped CSV or Parquet with columns timestamp,value (UTC where no zone is given); or --prometheus",
     )
     add_kind_option(parser)
-    add_prometheus_options(parser, days)
+    add_prometheus_options(parser)
 
 
 def add_kind_option(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +51,7 @@ def add_kind_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_prometheus_options(parser: argparse.ArgumentParser, days: Sequence[str] = ("--days", "--history-days")) -> None:
-    """The options that name a Prometheus and what to ask it."""
+    """The options that name a Prometheus and what to ask it; `days` where a command has another use for `--days`."""
     group = parser.add_argument_group("history from Prometheus")
     group.add_argument(
         "--prometheus", metavar="URL", help="a Prometheus-compatible server, like http://prometheus:9090"
@@ -134,11 +134,6 @@ def _read(source: PrometheusSource, query: Query, span: Span, bar: Progress) -> 
 
     task = bar.add_task(f"reading {query.name}", total=len(span.chunks()))
     return load_range(source, query, span, lambda done, _: bar.update(task, completed=done))
-
-
-def label(options: argparse.Namespace) -> str:
-    """What to call one history's source: the file's name, or the query's."""
-    return str(options.file.name) if options.file is not None else parse_queries(options.query, Kind.FLOW)[0].name
 
 
 def parse_queries(texts: Sequence[str], kind: Kind) -> list[Query]:

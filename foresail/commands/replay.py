@@ -12,14 +12,14 @@ from forecaster.forecast import HORIZON
 from forecaster.series import Series
 from foresail.commands.forecast import add_model_option, forecaster_of
 from foresail.commands.history_options import add_kind_option, add_prometheus_options
-from foresail.commands.replay_inputs import TARGET, Inputs, read_inputs, slowest_start
+from foresail.commands.replay_inputs import TARGET, Inputs, read_inputs
 from foresail.commands.world_options import add_world_options, check_bounds_of, world_settings
 from foresail.errors import UsageError
 from foresail.output import check_picture, check_place, emit_json, out, progress, table, whole_file
 from foresail.plots.replay import draw_costs, draw_pods
 from foresail.replays.arms import ARMS, FORESAIL, HPA, Arm, play_arms
 from foresail.replays.case import Case, Stretch, case_of
-from foresail.replays.figures import Replayed, against_hpa, arm_table, title, to_dict, unmeasured
+from foresail.replays.figures import Replayed, against_hpa, arm_table, short_lead, title, to_dict, unmeasured
 from foresail.replays.report import markdown
 
 _EXAMPLES = """examples:
@@ -107,7 +107,7 @@ def _check_reach(settings: WorldSettings, series: tuple[Series, ...]) -> None:
     step = min(one.step for one in series)
     horizon = HORIZON * step
     longest = (horizon - settings.known_after - step).total_seconds()
-    start = slowest_start(settings).total_seconds()
+    start = settings.start.p95.total_seconds()
     if start > longest:
         flag = "pod-start" if settings.pod_start_p95 is None else "pod-start-p95"
         raise UsageError(
@@ -156,5 +156,5 @@ def _print(replayed: Replayed) -> None:
     out.print(table(title(replayed), *arm_table(replayed.scores, replayed.case.load.stock is not None)))
     if against := against_hpa(runs[FORESAIL], runs[HPA]):
         out.print(f"{against.sentence()}.")
-    for sentence in unmeasured(replayed):
+    for sentence in (*short_lead(replayed), *unmeasured(replayed)):
         out.print(sentence)

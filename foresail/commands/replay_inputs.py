@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 
 from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
@@ -123,10 +122,5 @@ def _usual_policy(
     bounds = Bounds(1, 4 * max(_PODS, math.ceil(peak / capacity)))
     if hpa is not None:
         bounds = Bounds(hpa.min_replicas, hpa.max_replicas)
-    lead = slowest_start(settings)
+    lead = settings.start.p95
     return Policy("replay", signals, bounds, mode=Mode.ACTIVE, lead_time=lead, ramp_down=usual_ramp(signals))
-
-
-def slowest_start(settings: WorldSettings) -> timedelta:
-    """How long a start takes that is planned for."""
-    return settings.pod_start if settings.pod_start_p95 is None else settings.pod_start_p95

@@ -79,7 +79,7 @@ def _led(case: Case, feed: ForecastFeed) -> Played:
 
 ARMS = (
     Arm(HPA, "HPA as given", "tab:orange", _hpa),
-    Arm(FORESAIL, "Foresail over the HPA", "tab:blue", _foresail),
+    Arm(FORESAIL, "Foresail over HPA", "tab:blue", _foresail),
     Arm(HPA_SAME_COST, "HPA at equal cost", "tab:red", _hpa_same_cost),
     Arm(OFFSET_RULE, "max(now, yesterday)", "tab:purple", _offset_rule),
     Arm(PERFECT, "perfect forecast", "tab:green", _perfect),

@@ -127,6 +127,18 @@ def title(replayed: Replayed) -> str:
     )
 
 
+def short_lead(replayed: Replayed) -> list[str]:
+    """A sentence where the policy plans for less than a pod takes; none where it does not."""
+    longest = replayed.case.settings.start.p95
+    planned = replayed.case.policy.lead_time
+    if planned >= longest:
+        return []
+    return [
+        f"The policy plans {planned.total_seconds():g} s ahead, and a pod takes up to {longest.total_seconds():g} s:"
+        " with such pods, set its leadTime to that."
+    ]
+
+
 def unmeasured(replayed: Replayed) -> list[str]:
     """A sentence for each gap, and one for all that was not measured; none where everything was."""
     said = [

@@ -12,6 +12,7 @@ from foresail.replays.figures import (
     Replayed,
     against_hpa,
     arm_table,
+    short_lead,
     title,
     unmeasured,
     world_figures,
@@ -66,6 +67,7 @@ def _assumed(replayed: Replayed) -> list[str]:
         f"The policy, as if Active: {policy.bounds.min_replicas} to {policy.bounds.max_replicas} replicas, planned"
         f" {policy.lead_time.total_seconds():g} s ahead, a minute of overload worth {policy.cost_ratio:g} idle"
         f" pod-minutes, at most {policy.budget_percent:g} % extra pod-hours a day.",
+        *short_lead(replayed),
         _table(("signal", "kind", "capacity per pod"), signals, 2),
         f"The HPA: {hpa.min_replicas} to {hpa.max_replicas} replicas,"
         f" {'the default behavior' if hpa.behavior is None else 'with its own behavior'}. At equal cost its targets are"
@@ -73,7 +75,7 @@ def _assumed(replayed: Replayed) -> list[str]:
         _table(("metric", "source", "read as the signal", "average per pod"), metrics, 3),
         f"The model: {_escaped(replayed.model)}. Hours for which the forecast in use was accepted, replaced by a simple"
         " rule, or abstained from:",
-        _table(("signal", "ruling", "hours"), [
+        _table(("signal", "ruling", "hours"), words=2, rows=[
             [_escaped(name), _escaped(ruling), number(hours, 1)]
             for name, counted in replayed.hours.items() for ruling, hours in sorted(counted.items())
         ]),

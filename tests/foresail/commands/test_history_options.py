@@ -16,7 +16,6 @@ from forecaster.series import Kind
 from foresail.commands.history_options import (
     add_history_options,
     from_prometheus,
-    label,
     load_histories,
     parse_queries,
     read_histories,
@@ -80,7 +79,7 @@ def test_a_file_is_read_as_before(tmp_path: Path) -> None:
     path = write_history(tmp_path / "chat.csv", a_load(1))
     options = parsed(str(path), "--kind", "stock")
     series = read_history(options)
-    assert (series.name, series.kind, label(options)) == ("chat", Kind.STOCK, "chat.csv")
+    assert (series.name, series.kind) == ("chat", Kind.STOCK)
 
 
 def test_several_files_are_read_in_their_order(tmp_path: Path) -> None:
@@ -95,7 +94,6 @@ def test_the_last_days_are_asked_for_but_not_what_may_still_change(server: Serve
     after = datetime.now(UTC)  # noqa: TID251
     assert before - SETTLE - 5 * MINUTE < series.end <= after - SETTLE
     assert (len(series), series.step, series.name, series.kind) == (576, 5 * MINUTE, "chat", Kind.STOCK)
-    assert label(options) == "chat"
     assert {asked.params["query"] for asked in server.asked} == {"sum(x)"}
 
 

@@ -12,7 +12,7 @@ from controller.domain import Bounds
 from controller.simulation.replay import hpa_for
 from controller.simulation.world import WorldSettings
 from foresail.cli import parser
-from foresail.commands.replay_inputs import read_inputs, slowest_start
+from foresail.commands.replay_inputs import read_inputs
 from foresail.errors import UsageError
 from tests.helpers.histories import a_series, write_history
 
@@ -36,10 +36,6 @@ def test_a_history_alone_has_the_usual_policy_and_hpa(history: Path) -> None:
     assert inputs.policy.lead_time == timedelta(seconds=150)
     assert inputs.hpa == inputs.given == hpa_for(inputs.policy, 0.7)
     assert inputs.source == "load.csv"
-
-
-def test_a_start_that_does_not_vary_is_planned_for_as_it_is() -> None:
-    assert slowest_start(WorldSettings()) == timedelta(seconds=60)
 
 
 def test_a_name_before_a_file_is_its_own_and_a_file_of_that_very_name_is_itself(history: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from forecaster.series import Kind
 from foresail.output import to_json
 from foresail.replays.arms import ARMS, FORESAIL, HPA
-from foresail.replays.figures import against_hpa, arm_table, title, to_dict, unmeasured
+from foresail.replays.figures import against_hpa, arm_table, short_lead, title, to_dict, unmeasured
 from tests.helpers.replays import STEPS, a_case, a_history, a_replayed
 
 STOCK = a_replayed(a_case(a_history(name="connections", kind=Kind.STOCK), a_history(STEPS / 4, "messages"), hours=2))
@@ -29,6 +30,14 @@ def test_a_row_for_each_arm_with_the_connections_where_there_is_a_stock() -> Non
 
 def test_the_title_says_what_a_pod_carries_of_each_signal() -> None:
     assert "50.00 connections per pod, 12.50 messages per pod, pods ready in 120 s" in title(STOCK)
+
+
+def test_a_policy_that_plans_for_less_than_a_pod_takes_is_told_so() -> None:
+    assert short_lead(STOCK) == []
+    p95 = replace(STOCK.case.settings, pod_start_p95=timedelta(seconds=400))
+    slow = replace(STOCK, case=replace(STOCK.case, settings=p95))
+    (said,) = short_lead(slow)
+    assert said.startswith("The policy plans 120 s ahead, and a pod takes up to 400 s")
 
 
 def test_everything_for_machines_is_json() -> None:

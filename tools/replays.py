@@ -25,6 +25,7 @@ _ARMS = {
     "phpa_linear": "PHPA, linear regression",
     "phpa_holt_winters": "PHPA, Holt-Winters",
 }
+_MADE_UP = "synthetic_ws"
 _FEWEST = 0.01
 """A ratio of zero counts so in a geometric mean, and an infinite one by its inverse: one trace is not to decide all."""
 _HEAD = """\
@@ -68,13 +69,13 @@ def page(replays: Mapping[str, Any], bars: Path) -> str:
 
 
 def overloaded(traces: Mapping[str, Any], world: str, share: float) -> list[str]:
-    """The traces on which the HPA is overloaded for at least that share of the time."""
+    """The public traces on which the HPA is overloaded for at least that share of the time; made-up services are not."""
 
     def part(trace: Mapping[str, Any]) -> float:
         there = trace["worlds"][world]
         return float(there["arms"]["hpa"]["figures"]["overload_minutes"] / there["minutes"])
 
-    return [name for name, trace in traces.items() if part(trace) >= share]
+    return [name for name, trace in traces.items() if not name.startswith(_MADE_UP) and part(trace) >= share]
 
 
 def ratio_mean(worlds: Sequence[Mapping[str, Any]], arm: str) -> float:

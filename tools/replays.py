@@ -69,7 +69,7 @@ def page(replays: Mapping[str, Any], bars: Path) -> str:
 
 
 def overloaded(traces: Mapping[str, Any], world: str, share: float) -> list[str]:
-    """The public traces on which the HPA is overloaded for at least that share of the time; made-up services are not."""
+    """The public traces on which the HPA is overloaded for at least that share of the time."""
 
     def part(trace: Mapping[str, Any]) -> float:
         there = trace["worlds"][world]

@@ -13,7 +13,7 @@ linear, so a step costs as much as there are levels). The price is bisected unti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -56,6 +56,7 @@ class Hindsight:
     bounds: Bounds
     start_ticks: int
     drain_ticks: int = 0
+    _found: dict[float, IntArray] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 < len(self.needs) == len(self.counted):
@@ -116,7 +117,15 @@ class Hindsight:
         return short
 
     def _ready_at(self, price: float) -> IntArray:
-        """[ticks + 1], the ready pods that cost least at a price per tick of overload; the last tick needs none."""
+        """[ticks + 1], the ready pods that cost least at a price per tick of overload; the last tick needs none.
+
+        Remembered: of several budgets the bisections begin alike.
+        """
+        if price not in self._found:
+            self._found[price] = self._cheapest_at(price)
+        return self._found[price]
+
+    def _cheapest_at(self, price: float) -> IntArray:
         runs, levels = self._runs, self._levels
         spread = self.drain_ticks * levels
         best = runs.paid[0] * levels + price * runs.counted[0] * (levels < runs.needs[0])

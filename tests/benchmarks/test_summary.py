@@ -11,7 +11,7 @@ import pytest
 from benchmarks.day_sums import RATIOS
 from benchmarks.side_by_side import RESULTS
 from benchmarks.summary import SUMMARY, as_text, groups, read_results, summarise
-from benchmarks.traces import Trace, read_list
+from benchmarks.traces import Trace, read_compared
 from forecaster.evaluate.bootstrap import DRAWS
 from forecaster.series import Kind
 
@@ -86,4 +86,4 @@ def test_the_committed_summary_is_what_the_committed_results_say() -> None:
     path = RESULTS / SUMMARY
     if not path.is_file():
         pytest.skip("the comparison has not been run: no summary is committed")
-    assert path.read_text("utf-8") == as_text(summarise(read_results(RESULTS), read_list()))
+    assert path.read_text("utf-8") == as_text(summarise(read_results(RESULTS), read_compared()))

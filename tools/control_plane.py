@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.environment import SetupFailed, alone, cache_folder
+from tools.environment import SetupFailed, alone, cache_folder, ended
 from tools.requirements import ROOT
 
 PACKAGES = {
@@ -121,17 +121,7 @@ def _say(what: str) -> None:
 
 
 def main() -> int:
-    try:
-        _say(f"{', '.join(PACKAGES)} are in {build(os.environ)}")
-    except SetupFailed as error:
-        print(f"control-plane: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"control-plane: {error}; XDG_CACHE_HOME names another folder to build in", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return ended("control-plane", "to build in", lambda: _say(f"{', '.join(PACKAGES)} are in {build(os.environ)}"))
 
 
 if __name__ == "__main__":

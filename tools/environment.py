@@ -201,17 +201,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     if kind is BENCH and set(options.groups) != {BENCH_GROUP}:
         parser.error(f"{BENCH_GROUP} has an environment of its own; ask for it alone")
     environment = Environment(cache_folder(os.environ) / place_name(ROOT, kind), ROOT, kind)
-    try:
+
+    def work() -> None:
         if options.remove:
             environment.remove()
         else:
             environment.ensure(options.groups)
             environment.link()
+
+    return ended("environment", "to make it in", work)
+
+
+def ended(name: str, purpose: str, work: Callable[[], None]) -> int:
+    """The exit code of `work` in the cache folder, which has said on stderr why it could not be done."""
+    try:
+        work()
     except SetupFailed as error:
-        print(f"environment: {error}", file=sys.stderr)
+        print(f"{name}: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"environment: {error}; XDG_CACHE_HOME names another folder to make it in", file=sys.stderr)
+        print(f"{name}: {error}; XDG_CACHE_HOME names another folder {purpose}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -18,13 +18,13 @@ from forecaster.series import FloatArray, IntArray, Series
 from forecaster.windows import Inputs, Windows
 
 ROWS = 200_000
-TREES = 400
+TREES = 250
 SETTINGS = {
     "objective": "quantile",
-    "learning_rate": 0.05,
+    "learning_rate": 0.08,
     "num_leaves": 63,
     "min_data_in_leaf": 100,
-    "feature_fraction": 0.3,
+    "feature_fraction": 0.15,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
     "max_bin": 63,

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
+from controller.domain import Bounds, Lever, Mode, Policy, Signal, TargetBounds, usual_ramp
 from controller.simulation.clairvoyant import Hindsight, hindsight
 from controller.simulation.comparison import Daily
 from controller.simulation.feed import PrecomputedFeed, feed_from
@@ -30,6 +30,8 @@ SHARE = 0.7
 DAYS = timedelta(days=4)
 PODS = 20
 TARGET = 0.7
+TARGET_RANGE = (0.6, 0.9)
+"""Of the capacity, how far the lever Target may move the HPA's target: the example of the documentation."""
 TARGETS = (0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5, 0.4, 0.3, 0.2)
 STABILIZATIONS = (timedelta(minutes=1), timedelta(minutes=5))
 FORECASTERS: dict[str, Forecaster] = {
@@ -88,11 +90,20 @@ class Case:
         for name, feed in self.feeds.items():
             yield name, lambda feed=feed: replay(self.load, self.policy, self.hpa, self.settings, feed)  # type: ignore[misc]
         forecast = self.feeds[FORESAIL]
+        yield "foresail_target", lambda: self._moving(forecast)
+        yield "perfect_target", lambda: self._moving(self.feeds["perfect"])
         yield "floor_alone", lambda: self.play(FloorAlone(self.policy, self.hpa, forecast))
         yield "keda_yesterday", lambda: self.play(HpaWithTriggers(self.hpa, [self._yesterday]))
         yield "keda_cron", lambda: self.play(HpaWithTriggers(self.hpa, [self._cron]))
         for name, model in self._models.items():
             yield name, lambda model=model: self.play(PredictiveHpa(self.hpa, model))  # type: ignore[misc]
+
+    def _moving(self, feed: PrecomputedFeed) -> Run:
+        """Both levers, over the same HPA."""
+        low, high = (share * self.policy.signals[0].capacity_per_pod for share in TARGET_RANGE)
+        bounds = TargetBounds(self.policy.signals[0].name, low, high)
+        policy = replace(self.policy, levers=tuple(Lever), target=bounds)
+        return replay(self.load, policy, self.hpa, self.settings, feed)
 
     def play(self, scaler: Scaler) -> Run:
         return play(self.load, {one.name: one.capacity_per_pod for one in self.policy.signals}, self.settings, scaler)

@@ -21,6 +21,21 @@ class Mode(enum.StrEnum):
     PAUSED = "Paused"
 
 
+class Lever(enum.StrEnum):
+    """What of the HPA a decision moves: its minimum of replicas, or the target of one of its metrics."""
+
+    FLOOR = "Floor"
+    TARGET = "Target"
+
+
+class Ownership(enum.StrEnum):
+    """What a write to the HPA leaves: no claim, a claim unless another holds the field, or one taken by force."""
+
+    SHARE = "Share"
+    RESPECT = "Respect"
+    FORCE = "Force"
+
+
 @dataclass(frozen=True)
 class Signal:
     """One load that a pod carries, and how much of it one ready pod carries (in the signal's own unit)."""
@@ -36,6 +51,25 @@ class Bounds:
 
     min_replicas: int
     max_replicas: int
+
+
+@dataclass(frozen=True)
+class TargetBounds:
+    """The HPA's metric whose target may be moved, and how far: per pod, in the metric's own unit."""
+
+    metric: str
+    lowest: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A calendar entry: from `start` to `end` at least so many replicas are to be ready."""
+
+    start: datetime
+    end: datetime
+    min_replicas: int
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +96,8 @@ class Policy:
     lead_time       from the decision to the new pod taking traffic
     budget_percent  extra pod-hours that the floor may cost over a rolling day, in percent of what the HPA alone runs
     stale_after     age of the newest known bin beyond which a forecast no longer counts
+    levers          what of the HPA is moved; `target` says how far, with the lever Target
+    events          what the calendar knows
     """
 
     name: str
@@ -73,6 +109,9 @@ class Policy:
     ramp_down: RampDown = RampDown()
     budget_percent: float = 10.0
     stale_after: timedelta = timedelta(minutes=5)
+    levers: tuple[Lever, ...] = (Lever.FLOOR,)
+    target: TargetBounds | None = None
+    events: tuple[Planned, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +130,16 @@ class Observed:
     replicas  pods that the HPA asks for now
     ready     pods that take traffic now
     hpa_wish  what the HPA would hold without us, None where its metrics are missing (never guessed)
+    total     of the metric whose target may be moved, over all pods, as the HPA sees it; None: unknown
+    own       target of that metric as its owner set it, per pod; None: unknown
     """
 
     replicas: int
     ready: int
     hpa_wish: int | None
     readings: tuple[Reading, ...] = ()
+    total: float | None = None
+    own: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +159,7 @@ class Decision:
     wanted   what the forecast asked for, before any guard; None where there was no usable forecast
     floor    what Foresail asks the HPA to hold at least
     applied  whether the mode lets it act
+    target   what the target of the policy's metric is to be, per pod; None: its owner's
     """
 
     at: datetime
@@ -126,6 +170,7 @@ class Decision:
     model: str | None
     applied: bool
     reasons: tuple[Reason, ...]
+    target: float | None = None
 
     def summary(self) -> str:
         """The decision in one sentence: what happens to the floor, and what each rule had to say."""
@@ -171,6 +216,7 @@ class Memory:
     decided_at   when the last decision was made; None before the first
     wishes       recent wishes, newest last, each larger than those after it
     spent        the hours of which some part lies in the last day, oldest first
+    target       that was decided last; None: its owner's
     """
 
     floor: int
@@ -178,3 +224,4 @@ class Memory:
     decided_at: datetime | None = None
     wishes: tuple[Wish, ...] = ()
     spent: tuple[SpentHour, ...] = ()
+    target: float | None = None

@@ -15,8 +15,10 @@ from tools.side_by_side import markdown
 PAGE = "docs/reference/replay.md"
 _ARMS = {
     "foresail": "**Foresail, floor**",
+    "foresail_target": "**Foresail, floor and target**",
     "hpa": "HPA at 70 %",
     "perfect": "the planner, perfect forecast",
+    "perfect_target": "both levers, perfect forecast",
     "offset_rule": "the planner, max(now, yesterday)",
     "seasonal": "the planner, same time last week",
     "floor_alone": "Foresail's floor without an HPA",
@@ -101,11 +103,36 @@ def gone_worst(worlds: Sequence[Mapping[str, Any]], arm: str) -> float:
     return min((1 - _beside(world, arm, "overload_minutes") for world in there), default=math.nan)
 
 
+def share_mean(worlds: Sequence[Mapping[str, Any]], arm: str) -> float:
+    """The mean share of the possible saving, where there is one."""
+    shares = _shares(worlds, arm)
+    return sum(shares) / len(shares) if shares else math.nan
+
+
+def share_median(worlds: Sequence[Mapping[str, Any]], arm: str) -> float:
+    """The median share of the possible saving."""
+    shares = _shares(worlds, arm)
+    return median(shares) if shares else math.nan
+
+
+def share_worst(worlds: Sequence[Mapping[str, Any]], arm: str) -> float:
+    """The smallest share of the possible saving."""
+    return min(_shares(worlds, arm), default=math.nan)
+
+
+def _shares(worlds: Sequence[Mapping[str, Any]], arm: str) -> list[float]:
+    shares = [world["arms"][arm]["share"] for world in worlds]
+    return [float(share[0]) for share in shares if share is not None and share[0] is not None]
+
+
 _FIGURES: Mapping[str, Callable[[Sequence[Mapping[str, Any]], str], float]] = {
     "ratio_mean": ratio_mean,
     "ratio_worst": ratio_worst,
     "extra_worst": extra_worst,
     "gone_worst": gone_worst,
+    "share_mean": share_mean,
+    "share_median": share_median,
+    "share_worst": share_worst,
 }
 
 
@@ -130,6 +157,8 @@ def _counted(over: str, traces: Mapping[str, Any], world: str, share: float) -> 
         return overloaded(traces, world, share)
     if over == "connections":
         return [name for name, trace in traces.items() if trace["kind"] == "Stock"]
+    if over == "public":
+        return [name for name in traces if not name.startswith(_MADE_UP)]
     return list(traces)
 
 
@@ -138,8 +167,7 @@ def _arms_table(traces: Mapping[str, Any], world: str, names: Sequence[str]) -> 
     counted = [traces[name]["worlds"][world] for name in names]
     rows = []
     for arm in sorted(_ARMS, key=lambda one: ratio_mean(counted, one)):
-        shares = [there["arms"][arm]["share"] for there in counted]
-        known = [share[0] for share in shares if share is not None and share[0] is not None]
+        known = _shares(counted, arm)
         rows.append([
             _ARMS[arm], f"{ratio_mean(counted, arm):.2f}", _number(ratio_worst(counted, arm)),
             f"{median(known):.2f} of {len(known)}" if known else "-", f"{100 * extra_worst(worlds, arm):+.1f} %",

@@ -1,6 +1,6 @@
 """The ledger: a file of JSON lines that holds every decision beside the inputs that led to it.
 
-The first line is `{"format": 1, "policy": {...}}`, each further line one `Entry`, its decision last. Numbers round-trip
+The first line is `{"format": 2, "policy": {...}}`, each further line one `Entry`, its decision last. Numbers round-trip
 exactly, so that `verify_ledger` can demand the same bytes of a replay. One process writes, any number read along.
 """
 
@@ -23,7 +23,7 @@ from controller.errors import BadLedger, BrokenChain, LedgerMismatch
 from controller.limits import entry_problem, policy_problem
 from forecaster.forecast import Forecast
 
-FORMAT = 1
+FORMAT = 2
 
 # Numbers for the dashboard that the decision did not need, by name; a second level holds one per signal.
 View = Mapping[str, int | float | Mapping[str, int | float | None] | None]

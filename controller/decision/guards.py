@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.decision.budget import affordable, unspent, wish_or_mean
-from controller.domain import Memory, Observed, Policy, RampDown, Reason, SpentHour, Wish
+from controller.decision.target import hot_wish
+from controller.domain import Lever, Memory, Mode, Observed, Policy, RampDown, Reason, SpentHour, Wish
 
 _MINUTE = timedelta(minutes=1)
 
@@ -31,6 +32,11 @@ class Context:
     spent: tuple[SpentHour, ...]
     now: datetime
     forecast: bool = True
+
+    @property
+    def runs_hot(self) -> bool:
+        """Whether the HPA is allowed fewer pods than it would hold by itself, because the forecast says what is due."""
+        return self.forecast and Lever.TARGET in self.policy.levers and hot_wish(self.policy, self.observed) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +76,29 @@ def hpa_path(proposal: Proposal, context: Context) -> Proposal:
     or two lower than where it would have come to by itself; a floor must not take away what it was to add to.
     """
     wish = context.observed.hpa_wish
-    if not context.forecast or wish is None or wish <= max(context.observed.replicas, proposal.replicas):
+    if (
+        not context.forecast
+        or context.runs_hot
+        or wish is None
+        or wish <= max(context.observed.replicas, proposal.replicas)
+    ):
         return proposal
     because = f"the HPA alone would hold {wish}, where it rests at {context.observed.replicas}"
     return proposal.changed("hpa", wish, because)
+
+
+def calendar(proposal: Proposal, context: Context) -> Proposal:
+    """At least what the calendar asks for, from a lead time before an entry's start to its end.
+
+    The entry that asks for most says why. It is the user's own word, so no budget is asked.
+    """
+    now, ahead = context.now, context.now + context.policy.lead_time
+    due = [entry for entry in context.policy.events if entry.start <= ahead and now < entry.end]
+    most = max(due, key=lambda entry: entry.min_replicas, default=None)
+    if most is None or proposal.replicas >= most.min_replicas or context.policy.mode is Mode.PAUSED:
+        return proposal
+    because = f"the calendar asks for {most.min_replicas} from {most.start:%Y-%m-%d %H:%M} on"
+    return proposal.changed("calendar", most.min_replicas, f"{because}: {most.reason}" if most.reason else because)
 
 
 def budget(proposal: Proposal, context: Context) -> Proposal:
@@ -134,6 +159,8 @@ def unpaid(proposal: Proposal, context: Context) -> Proposal:
 def never_below_hpa(proposal: Proposal, context: Context) -> Proposal:
     """A floor is not released below what the HPA itself would hold, nor at all while that is unknown."""
     floor, wish = context.memory.floor, context.observed.hpa_wish
+    if context.runs_hot:
+        wish = hot_wish(context.policy, context.observed)
     lowest = floor if wish is None else min(wish, floor)
     if proposal.replicas >= lowest:
         return proposal
@@ -154,6 +181,7 @@ GRANTING: tuple[Guard, ...] = (
     minimum,  # first, so that a quiet night is no release and needs no ramp
     budget,  # before the ramp, which then holds what was paid for and not what was dreamt of
     hpa_path,  # after the budget, spent or not: it asks for no more than the HPA alone would run
+    calendar,  # after the budget, which the user's own word is not subject to
 )
 
 RELEASING: tuple[Guard, ...] = (

@@ -8,6 +8,7 @@ from datetime import datetime
 from controller.decision.budget import book, scarcity, wish_or_mean
 from controller.decision.demand import Demand, demand
 from controller.decision.guards import GRANTING, RELEASING, Context, Proposal, remembered, through
+from controller.decision.target import held_for_nothing, target_for
 from controller.decision.worth import Need, need
 from controller.domain import Decision, Memory, Mode, Observed, Policy, Reason, SpentHour
 from forecaster.forecast import Forecast
@@ -32,6 +33,7 @@ def plan(
     context = Context(policy, observed, memory, spent, now, forecast=wanted is not None)
     granted = through(GRANTING, _proposal(asked, wanted, context), context)
     final = through(RELEASING, granted, context)
+    target, said = target_for(policy, observed, wanted.replicas if wanted else None, final.replicas, memory)
     decision = Decision(
         at=now,
         floor=final.replicas,
@@ -40,7 +42,8 @@ def plan(
         signal=wanted.signal.name if wanted else None,
         model=wanted.forecast.model if wanted else None,
         applied=policy.mode is not Mode.OBSERVE,
-        reasons=final.reasons,
+        reasons=(*final.reasons, *said),
+        target=target,
     )
     after = Memory(
         floor=final.replicas,
@@ -48,6 +51,7 @@ def plan(
         decided_at=now,
         wishes=remembered(memory.wishes, granted.replicas, policy.ramp_down.hold, now),
         spent=context.spent,
+        target=target,
     )
     return decision, after
 
@@ -58,6 +62,7 @@ def _wanted(asked: Demand, policy: Policy, observed: Observed, spent: tuple[Spen
         return None
     held = wish_or_mean(observed, policy.bounds, spent)
     price = scarcity(policy, spent, held) / policy.cost_ratio
+    held = held_for_nothing(policy, observed, held)
     return need(asked.forecasts, price, held, policy.bounds.min_replicas, policy.bounds.max_replicas)
 
 

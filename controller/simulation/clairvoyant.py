@@ -162,7 +162,7 @@ class Hindsight:
 
     @cached_property
     def _runs(self) -> _Runs:
-        """Runs of ticks with the same need: within one, nothing is won by a change."""
+        """Runs of ticks with the same need that cost the same: within one, nothing is won by a change."""
         needs = np.append(self.needs, self.bounds.min_replicas)
         counted = np.append(self.counted, False)
         # The pods of tick k are asked for at k - 1 at the latest; those of the first are there.
@@ -170,7 +170,7 @@ class Hindsight:
         sums = np.concatenate([[0.0], np.cumsum(paid)])
         ticks = np.arange(len(needs))
         ahead = sums[ticks] - sums[np.maximum(ticks - self.start_ticks + 1, 0)]
-        change = (np.diff(needs) != 0) | (np.diff(counted) != 0)
+        change = (np.diff(needs) != 0) | (np.diff(counted) != 0) | (np.diff(paid) != 0)
         starts = np.concatenate([[0], np.flatnonzero(change) + 1])
         ends = np.append(starts[1:], len(needs))
         return _Runs(needs[starts], counted[starts] * (ends - starts).astype(np.float64), sums[ends] - sums[starts],

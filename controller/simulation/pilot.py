@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from controller.decision.plan import first_memory, plan
-from controller.domain import Decision, Memory, Observed, Policy, Reading
+from controller.domain import Decision, Lever, Memory, Observed, Policy, Reading
 from controller.errors import BadPolicy
 from controller.simulation.hpa import State, Sync, step
-from controller.simulation.hpa_spec import HpaSpec, Metrics, MetricSpec, Scale, Source, milli
+from controller.simulation.hpa_spec import MILLI, HpaSpec, Metrics, MetricSpec, Scale, Source, TargetType, milli
 from forecaster.forecast import Forecast
 
 
@@ -53,12 +53,14 @@ class Pilot:
         check_bounds(policy, hpa_spec)
         self._policy = policy
         self._spec = hpa_spec
+        self._moved = moved_metric(policy, hpa_spec)
         self._memory = first_memory(policy, now)
         self.restart(replicas, now)
 
     def restart(self, replicas: int, now: datetime) -> None:
         """Begins anew with so many replicas: nothing is remembered but what was spent of the day's budget."""
         self._floored = self._spec
+        self._written: tuple[int, float | None] = (self._spec.min_replicas, None)
         self._state = self._alone_state = State()
         self._alone = replicas
         self._memory = replace(first_memory(self._policy, now), spent=self._memory.spent)
@@ -89,7 +91,7 @@ class Pilot:
         if not self._floor_had_no_say(sync, replicas):
             alone = step(self._spec, self._alone_state, Scale(self._alone, self._alone), metrics, now)
         wish = None if alone.condition.metrics_failed else alone.replicas
-        observed = Observed(sync.replicas, ready, wish, tuple(readings))
+        observed = Observed(sync.replicas, ready, wish, tuple(readings), *self._metric(seen))
         before = self._memory
         decision, after = plan(self._policy, observed, forecasts, before, now)
         self._state, self._alone_state, self._alone, self._memory = sync.state, alone.state, alone.replicas, after
@@ -100,13 +102,33 @@ class Pilot:
         """Whether the HPA came from where it would be alone and ended above the floor, which only holds from below."""
         floor = self._floored.min_replicas
         above = floor == self._spec.min_replicas or min(replicas, sync.replicas) > floor
-        return above and replicas == self._alone and self._state == self._alone_state
+        return (
+            above
+            and self._floored.metrics is self._spec.metrics
+            and replicas == self._alone
+            and self._state == self._alone_state
+        )
+
+    def _metric(self, seen: Mapping[str, float | None]) -> tuple[float | None, float | None]:
+        """Total and owner's target of the metric whose target the policy may move."""
+        if self._moved is None:
+            return None, None
+        return seen.get(self._moved.name), self._moved.target / MILLI
 
     def _write(self, decision: Decision) -> None:
-        """Sets the floor that the next sync sees; a decision that is only shown leaves the HPA's own minimum."""
-        minimum = decision.floor if decision.applied else self._spec.min_replicas
-        if minimum != self._floored.min_replicas:
-            self._floored = replace(self._spec, min_replicas=minimum)
+        """Sets what the next sync sees; a decision that is only shown leaves the HPA's own minimum and targets."""
+        acts = decision.applied and Lever.FLOOR in self._policy.levers
+        minimum = decision.floor if acts else self._spec.min_replicas
+        target = decision.target if decision.applied else None
+        if (minimum, target) != self._written:
+            self._written = minimum, target
+            self._floored = replace(self._spec, min_replicas=minimum, metrics=self._with(target))
+
+    def _with(self, target: float | None) -> tuple[MetricSpec, ...]:
+        moved, metrics = self._moved, self._spec.metrics
+        if moved is None or target is None:
+            return metrics
+        return tuple(replace(one, target=milli(target)) if one is moved else one for one in metrics)
 
 
 def external_metrics(specs: Sequence[MetricSpec], seen: Mapping[str, float | None]) -> Metrics:
@@ -137,3 +159,17 @@ def check_bounds(policy: Policy, spec: HpaSpec) -> None:
             f"bounds: {bounds.min_replicas}..{bounds.max_replicas} replicas, but the HPA allows"
             f" {spec.min_replicas}..{spec.max_replicas}; keep the bounds within the HPA's"
         )
+
+
+def moved_metric(policy: Policy, spec: HpaSpec) -> MetricSpec | None:
+    """The metric whose target the policy moves; None without the lever. Raises BadPolicy where the HPA has none."""
+    if Lever.TARGET not in policy.levers or policy.target is None:
+        return None
+    for metric in spec.metrics:
+        if metric.name == policy.target.metric and metric.target_type is TargetType.AVERAGE_VALUE:
+            return metric
+    found = ", ".join(f"{one.name} ({one.target_type})" for one in spec.metrics)
+    raise BadPolicy(
+        f"target: the metric {policy.target.metric}, but the HPA has {found}; name one of its metrics whose target is"
+        " of type AverageValue"
+    )

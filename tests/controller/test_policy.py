@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.domain import Bounds, Mode, Policy, RampDown, Signal
+from controller.domain import Bounds, Lever, Mode, Ownership, Planned, Policy, RampDown, Signal, TargetBounds
 from controller.errors import BadPolicy
-from controller.policy import load_policy, parse_policy
+from controller.policy import load_policy, parse_policy, resolve, resolve_object
 from forecaster.series import Kind
 
 FULL = """
@@ -24,7 +24,7 @@ metadata: {name: gateway, namespace: chat, labels: {team: chat}, annotations: {n
 spec:
   hpaRef: {name: gateway}
   mode: Active
-  levers: [Floor]
+  levers: [Target, Floor]
   signals:
   - {name: connections, kind: Stock, query: 'sum(websocket_connections_total)', capacityPerPod: "1000"}
   - {name: messages, kind: Flow, query: 'sum(rate(websocket_message_rate_total[1m]))', capacityPerPod: 20k}
@@ -32,11 +32,13 @@ spec:
   leadTime: 1m30s
   costRatio: 9
   bounds: {minReplicas: 2, maxReplicas: 200}
-  ownership: Share
+  ownership: Respect
+  target: {metric: connections, min: "600", max: "900"}
   prometheus: {url: "http://prometheus:9090"}
   budget: {extraPodHoursPercent: 12.5}
   rampDown: {hold: 10m, percentPerMinute: 5}
-  events: []
+  events:
+  - {start: "2026-12-31T22:30:00Z", end: 2027-01-01T01:00:00Z, minReplicas: 80, reason: New Year}
 """
 MINIMAL: dict[str, Any] = {
     "apiVersion": "foresail.dev/v1alpha1",
@@ -78,7 +80,35 @@ def test_the_whole_schema() -> None:
         lead_time=timedelta(seconds=90),
         ramp_down=RampDown(timedelta(minutes=10), 5.0),
         budget_percent=12.5,
+        levers=(Lever.FLOOR, Lever.TARGET),
+        target=TargetBounds("connections", 600.0, 900.0),
+        events=(
+            Planned(datetime(2026, 12, 31, 22, 30, tzinfo=UTC), datetime(2027, 1, 1, 1, tzinfo=UTC), 80, "New Year"),
+        ),
     )
+
+
+def test_a_workload_says_what_is_not_the_planners() -> None:
+    found = resolve(yaml.safe_load(FULL), "policy.yaml")
+    assert (found.namespace, found.name, found.hpa, found.prometheus) == (
+        "chat", "gateway", "gateway", "http://prometheus:9090"
+    )  # fmt: skip
+    assert [one.signal for one in found.queries] == ["connections", "messages"]
+    assert (found.ownership, found.lead_time) == (Ownership.RESPECT, timedelta(seconds=90))
+    automatic = resolve(yaml.safe_load(edited("spec.leadTime", "Auto")), "policy.yaml")
+    assert (automatic.lead_time, automatic.hpa, automatic.queries) == (None, None, ())
+    assert automatic.policy.lead_time == Policy("", (), Bounds(1, 1)).lead_time
+
+
+def test_what_a_cluster_adds_to_an_object_is_no_ones_mistake() -> None:
+    written = yaml.safe_load(FULL)
+    given = deepcopy(written)
+    given["metadata"] |= {"uid": "1", "resourceVersion": "7", "generation": 2, "managedFields": [{}]}
+    given["status"] = {"conditions": []}
+    assert resolve_object(given) == resolve(written, "")
+    given["spec"]["unknown"] = 1
+    with pytest.raises(BadPolicy, match=r"chat/gateway: spec.unknown: unknown key"):
+        resolve_object(given)
 
 
 def test_what_is_left_out_takes_the_defaults_of_the_policy() -> None:
@@ -183,21 +213,20 @@ def test_lead_times(given: str, seconds: int) -> None:
             "15m",
             "spec.leadTime: found '15m'; allowed is at most 14m, because the forecast reaches 15m ahead",
         ),
-        (
-            "spec.levers",
-            ["Floor", "Target"],
-            "spec.levers: found ['Floor', 'Target']; not supported in this version; allowed is [Floor]",
-        ),
-        ("spec.ownership", "Force", "spec.ownership: found 'Force'; not supported in this version; allowed is Share"),
+        ("spec.levers", [], "spec.levers: found []; List should have at least 1 item after validation, not 0"),
+        ("spec.levers", ["Floors"], "spec.levers[0]: found 'Floors'; allowed is 'Floor' or 'Target'"),
+        ("spec.ownership", "Mine", "spec.ownership: found 'Mine'; allowed is 'Share', 'Respect' or 'Force'"),
         (
             "spec.target",
-            {"metric": "connections"},
-            "spec.target: found {'metric': 'connections'}; not supported in this version; allowed is to leave it out",
+            {"metric": "connections", "min": "900", "max": 600},
+            "spec.target: found {'max': 600, 'metric': 'connections', 'min': '900'};"
+            " min 900 is above max 600; allowed is at most that",
         ),
         (
             "spec.events",
-            [{"minReplicas": 80}],
-            "spec.events: found [{'minReplicas': 80}]; not supported in this version; allowed is an empty list",
+            [{"start": "2026-12-31T22:30:00", "end": "2027-01-01T01:00:00Z", "minReplicas": 80}],
+            "spec.events[0].start: found '2026-12-31T22:30:00';"
+            " allowed is a time with its zone, such as 2026-12-31T22:30:00Z",
         ),
         ("spec.forecast.step", "5m", "spec.forecast.step: found '5m'; not supported in this version; allowed is 1m"),
         (
@@ -273,7 +302,7 @@ def test_a_policy_with_any_unknown_key_is_refused(place: tuple[str | int, ...], 
     part: Any = document
     for step in place:
         part = part[step]
-    if key in part or key == "target":
+    if key in part:
         return
     part[key] = "1"
     found = problems(yaml.safe_dump(document))

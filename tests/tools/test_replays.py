@@ -9,9 +9,20 @@ from typing import Any
 
 import pytest
 
-from tools.replays import extra_worst, gone_worst, overloaded, page, ratio_mean, ratio_worst, read
+from tools.replays import (
+    extra_worst,
+    gone_worst,
+    overloaded,
+    page,
+    ratio_mean,
+    ratio_worst,
+    read,
+    share_mean,
+    share_median,
+    share_worst,
+)
 
-ARMS = ("foresail", "hpa", "perfect", "offset_rule", "seasonal", "floor_alone", "keda_yesterday", "keda_cron",
+ARMS = ("foresail", "foresail_target", "hpa", "perfect", "perfect_target", "offset_rule", "seasonal", "floor_alone", "keda_yesterday", "keda_cron",
         "phpa_linear", "phpa_holt_winters")  # fmt: skip
 BARS = Path(__file__).parents[2] / "benchmarks" / "bars.toml"
 
@@ -38,7 +49,7 @@ def a_trace(kind: str = "Flow", **changes: Any) -> dict[str, Any]:
 def test_every_bar_says_whether_it_is_met() -> None:
     text = page({"traces": {"a": a_trace(), "b": a_trace("Stock", ratio=1.5)}}, BARS)
     lines = [line for line in text.split("## The bars")[1].split("\n## ")[0].splitlines() if line.startswith("| ")]
-    assert len(lines) == 2 + 8
+    assert len(lines) == 2 + 14
     assert "| equal-cost overload ratio, geometric mean | 60 s | 2 | ≤ 0.65 | 0.866 | **missed** |" in lines
     assert "| extra pod-hours, the worst trace | 60 s | 2 | ≤ 0.1 | 0.050 | met |" in lines
     assert "| overload of recurring connections that is gone, the worst trace | 240 s | 1 | ≥ 0.95 | 0.900 |" in text
@@ -69,6 +80,16 @@ def test_no_single_trace_decides_the_mean() -> None:
     assert ratio_mean([a_world(ratio=0.0), a_world(ratio="inf")], "foresail") == pytest.approx(1)
     assert ratio_mean([a_world(ratio=0.5), a_world(ratio=None)], "foresail") == pytest.approx(0.5)
     assert math.isnan(ratio_mean([], "foresail"))
+
+
+def test_of_the_shares_of_the_saving_only_known_ones_count() -> None:
+    worlds = [a_world() for _ in range(4)]
+    for world, share in zip(worlds, ([0.9, 0.8, 0.95], [0.3, 0.1, 0.4], None, [None, None, None]), strict=True):
+        world["arms"]["foresail_target"]["share"] = share
+    assert share_mean(worlds, "foresail_target") == pytest.approx(0.6)
+    assert share_median(worlds, "foresail_target") == pytest.approx(0.6)
+    assert share_worst(worlds, "foresail_target") == pytest.approx(0.3)
+    assert math.isnan(share_median([], "foresail_target"))
 
 
 def test_the_worst_is_the_worst() -> None:

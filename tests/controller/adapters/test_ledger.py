@@ -82,7 +82,7 @@ def test_a_ledger_from_before_there_were_verdicts_is_read_and_verified(tmp_path:
 def test_each_line_is_json_and_the_first_names_format_and_policy(tmp_path: Path) -> None:
     path = written(tmp_path / "ledger.jsonl", entries([30]))
     header, entry = (json.loads(line) for line in path.read_text().splitlines())
-    assert header["format"] == 1
+    assert header["format"] == 2
     assert header["policy"]["name"] == "gateway"
     assert list(entry) == ["now", "observed", "forecasts", "memory", "view", "decision"]
 
@@ -258,8 +258,8 @@ def test_an_empty_file_becomes_a_ledger(tmp_path: Path) -> None:
     [
         b"timestamp,value\n",
         b"no line end",
-        b'{"format":2,"policy":{"other":1}}\n',
-        b'{"format":1}\n',
+        b'{"format":1,"policy":{"other":1}}\n',
+        b'{"format":2}\n',
         b"\xff\xfe\x00\n",
     ],
 )
@@ -305,10 +305,10 @@ def test_damage_is_named_by_its_line(tmp_path: Path, edit: Callable[[str], str],
     ("content", "problem"),
     [
         (b"", "no whole first line"),
-        (b'{"format":1', "no whole first line"),
-        (b'{"format":7,"policy":null}\n', "line 1: format 7; this version reads format 1"),
+        (b'{"format":2', "no whole first line"),
+        (b'{"format":7,"policy":null}\n', "line 1: format 7; this version reads format 2"),
         (b"timestamp,value\n", "line 1: not the first line of a ledger: Invalid JSON"),
-        (b'{"format":1,"policy":{}}\n', "line 1: not the first line of a ledger: policy.name: Field required"),
+        (b'{"format":2,"policy":{}}\n', "line 1: not the first line of a ledger: policy.name: Field required"),
     ],
 )
 def test_a_file_without_a_ledgers_first_line_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from controller.decision.guards import (
     Guard,
     Proposal,
     budget,
+    calendar,
     ceiling,
     hpa_path,
     minimum,
@@ -24,7 +26,7 @@ from controller.decision.guards import (
     remembered,
     through,
 )
-from controller.domain import Memory, Policy, RampDown, Reason, SpentHour, Wish
+from controller.domain import Memory, Mode, Planned, Policy, RampDown, Reason, SpentHour, Wish
 from tests.helpers.builders import a_policy, an_observation, at
 
 HOLD = timedelta(minutes=5)
@@ -66,6 +68,31 @@ def test_guards_run_in_order_and_each_adds_its_reason() -> None:
         ("ramp-down", 3, 6),
     ]
     assert final.replicas == 6
+
+
+@pytest.mark.parametrize(
+    ("minutes", "asked", "expected"),
+    [
+        (-2, 5, 5),  # more than a lead time before the first entry
+        (-1, 5, 12),
+        (0, 5, 12),
+        (0, 15, 15),
+        (5, 5, 20),  # two entries: the one that asks for more
+        (10, 5, 20),
+        (20, 5, 5),  # over
+    ],
+)
+def test_the_calendar_is_kept_from_a_lead_time_before(minutes: float, asked: int, expected: int) -> None:
+    entries = (Planned(at(0), at(10), 12, "match"), Planned(at(5), at(20), 20))
+    policy = replace(a_policy(budget_percent=0), events=entries)
+    assert result(calendar, asked, a_context(policy=policy, now=at(minutes))) == expected
+    assert result(calendar, asked, a_context(policy=replace(policy, mode=Mode.PAUSED), now=at(minutes))) == asked
+
+
+def test_an_entry_of_the_calendar_says_why() -> None:
+    policy = replace(a_policy(), events=(Planned(at(0), at(10), 12, "the match"),))
+    (reason,) = calendar(Proposal(5, ()), a_context(policy=policy)).reasons
+    assert reason.because == "the calendar asks for 12 from 2026-03-02 20:00 on: the match"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.decision.plan import first_memory, plan
-from controller.domain import Mode, Policy, Reading
+from controller.domain import Lever, Mode, Policy, RampDown, Reading, TargetBounds
 from controller.errors import BadPolicy
 from controller.simulation.hpa import State, step
 from controller.simulation.hpa_spec import HpaSpec, Metrics, MetricSpec, Scale, Source, milli
@@ -31,7 +32,7 @@ totals = st.one_of(st.none(), st.floats(0, 700))
 peaks = st.one_of(st.none(), st.floats(0, 900))
 
 
-def fly(policy: Policy, loads: list[tuple[float | None, float | None]], spec: HpaSpec = HPA) -> list[Tick]:
+def fly(policy: Policy, loads: Sequence[tuple[float | None, float | None]], spec: HpaSpec = HPA) -> list[Tick]:
     """One tick for each pair of a metric and a forecast's peak, every pod ready at once."""
     pilot, replicas, ticks = Pilot(policy, spec, 4, at()), 4, []
     for number, (total, peak) in enumerate(loads):
@@ -138,3 +139,35 @@ def test_samples_of_pods_are_refused() -> None:
     spec = replace(HPA, metrics=(MetricSpec("load", Source.PODS, 1000),))
     with pytest.raises(BadPolicy, match="use an External metric"):
         Pilot(a_policy(), spec, 4, at())
+
+
+def test_the_hpa_syncs_on_the_target_that_was_decided() -> None:
+    """20 connections a pod and an aim of 14: told that nothing comes, it may run at 18, but for its tolerance."""
+    policy = replace(
+        a_policy(ramp_down=RampDown(timedelta(0), 100.0)),
+        levers=(Lever.FLOOR, Lever.TARGET),
+        target=TargetBounds("connections", 12.0, 18.0),
+    )
+    calm = [(280.0, 282.0)] * 60
+    ticks = fly(policy, calm)
+    assert ticks[-1].decision.target == 18.0
+    assert ticks[-1].desired == 16
+    assert ticks[-1].hpa_alone == 20
+    assert fly(replace(policy, mode=Mode.OBSERVE), calm)[-1].desired == 20
+    without = fly(policy, [*calm, *[(280.0, None)] * 4])[-1]
+    assert (without.decision.target, without.desired) == (None, 20)
+
+
+def test_without_the_lever_floor_the_minimum_is_left_alone() -> None:
+    policy = replace(a_policy(), levers=(Lever.TARGET,), target=TargetBounds("connections", 7.0, 18.0))
+    ticks = fly(policy, [(140.0, 350.0)] * 8)
+    assert ticks[-1].decision.floor == 18
+    assert ticks[-1].decision.target == pytest.approx(140 / 18)
+    assert ticks[-1].desired == 18
+    assert fly(policy, [(140.0, 350.0)])[0].desired == 8
+
+
+def test_a_target_of_a_metric_that_the_hpa_has_not_is_refused() -> None:
+    policy = replace(a_policy(), levers=(Lever.TARGET,), target=TargetBounds("sessions", 7.0, 18.0))
+    with pytest.raises(BadPolicy, match=r"the metric sessions, but the HPA has connections \(AverageValue\); name one"):
+        Pilot(policy, HPA, 4, at())

@@ -1,0 +1,225 @@
+"""The schema of a PredictiveAutoscaler as parts that check themselves: quantities, durations, times, contradictions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+
+from controller.domain import Bounds, Lever, Mode, Ownership, Policy, RampDown, Signal, usual_ramp
+from controller.limits import MOST_REPLICAS
+from controller.schema import Part, quantity
+from forecaster.series import Kind
+
+DEFAULTS = Policy("", (), Bounds(1, 1))
+_HORIZON = timedelta(minutes=15)
+_STEP = timedelta(minutes=1)
+_LONGEST_LEAD = _HORIZON - _STEP
+_LONGEST_HOLD = timedelta(hours=1)
+_MOST_EVENTS = 100
+
+_DURATION = re.compile(r"(?=.)(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?")
+
+
+def _capacity(given: object) -> float:
+    """A quantity as a number: of 600m the thousandth is meant."""
+    return float(quantity(given))
+
+
+def _duration(given: object) -> object:
+    """A duration such as 90s, 15m or 1h30m."""
+    match = _DURATION.fullmatch(given) if isinstance(given, str) else None
+    if match is None:
+        raise ValueError("allowed is a duration such as 90s, 15m or 1h30m")
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _lead_time(given: object) -> object:
+    """Auto is measured, and None here."""
+    return None if given == "Auto" else _duration(given)
+
+
+def _moment(given: object) -> object:
+    """A time with its zone; YAML without quotes gives a datetime, JSON a text."""
+    if isinstance(given, str):
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError as error:
+            raise ValueError("allowed is a time such as 2026-12-31T22:30:00Z") from error
+    if not isinstance(given, datetime) or given.utcoffset() is None:
+        raise ValueError("allowed is a time with its zone, such as 2026-12-31T22:30:00Z")
+    return given
+
+
+def _at_most(limit: timedelta, why: str) -> AfterValidator:
+    def check(span: timedelta | None) -> timedelta | None:
+        if span is not None and span > limit:
+            raise ValueError(f"allowed is at most {limit / timedelta(minutes=1):g}m, {why}")
+        return span
+
+    return AfterValidator(check)
+
+
+def _only(supported: object, allowed: str) -> AfterValidator:
+    """Refuses what the schema knows and this version does not act on."""
+
+    def check(given: object) -> object:
+        if given != supported:
+            raise ValueError(f"not supported in this version; allowed is {allowed}")
+        return given
+
+    return AfterValidator(check)
+
+
+_Quantity = Annotated[float, BeforeValidator(_capacity), Field(gt=0, allow_inf_nan=False)]
+_LeadTime = Annotated[
+    timedelta | None, BeforeValidator(_lead_time), _at_most(_LONGEST_LEAD, "because the forecast reaches 15m ahead")
+]
+_Hold = Annotated[timedelta, BeforeValidator(_duration), _at_most(_LONGEST_HOLD, "as for an HPA's own stabilization")]
+_Text = Annotated[str, Field(min_length=1)]
+_Moment = Annotated[datetime, BeforeValidator(_moment)]
+
+
+class _Metadata(Part):
+    name: _Text
+    namespace: _Text | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+
+
+class _HpaRef(Part):
+    name: _Text
+
+
+class _Signal(Part):
+    name: _Text
+    kind: Annotated[Kind, Field(strict=False)]
+    query: _Text | None = None
+    capacity_per_pod: _Quantity
+
+
+class _Forecast(Part):
+    """One shipped model on one grid, for now."""
+
+    model: Annotated[_Text, _only("base", "base")] = "base"
+    horizon: Annotated[timedelta, BeforeValidator(_duration), _only(_HORIZON, "15m")] = _HORIZON
+    step: Annotated[timedelta, BeforeValidator(_duration), _only(_STEP, "1m")] = _STEP
+
+
+class _Bounds(Part):
+    min_replicas: Annotated[int, Field(ge=1)]
+    max_replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        if self.min_replicas > self.max_replicas:
+            raise ValueError(
+                f"minReplicas {self.min_replicas} is above maxReplicas {self.max_replicas}; allowed is at most that"
+            )
+        return self
+
+
+class _Target(Part):
+    """How far the target of one of the HPA's metrics may be moved, per pod."""
+
+    metric: _Text
+    min: _Quantity
+    max: _Quantity
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}; allowed is at most that")
+        return self
+
+
+class _Event(Part):
+    start: _Moment
+    end: _Moment
+    min_replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def ordered(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError(f"ends at {self.end.isoformat()}, not after its start {self.start.isoformat()}")
+        return self
+
+
+class _Prometheus(Part):
+    url: _Text
+
+
+class _Budget(Part):
+    extra_pod_hours_percent: Annotated[float, Field(ge=0, le=100)] = DEFAULTS.budget_percent
+
+
+class _RampDown(Part):
+    """What is not said depends on what the pods carry."""
+
+    hold: _Hold | None = None
+    percent_per_minute: Annotated[float, Field(gt=0, le=100)] | None = None
+
+    def of(self, signals: Sequence[Signal]) -> RampDown:
+        usual = usual_ramp(signals)
+        return RampDown(
+            usual.hold if self.hold is None else self.hold,
+            usual.percent_per_minute if self.percent_per_minute is None else self.percent_per_minute,
+        )
+
+
+class _Spec(Part):
+    hpa_ref: _HpaRef | None = None
+    mode: Annotated[Mode, Field(strict=False)] = DEFAULTS.mode
+    levers: Annotated[list[Annotated[Lever, Field(strict=False)]], Field(min_length=1)] = Field(default=[Lever.FLOOR])
+    signals: list[_Signal] = Field(min_length=1)
+    forecast: _Forecast = _Forecast()
+    lead_time: _LeadTime = None
+    cost_ratio: Annotated[float, Field(gt=0, le=10_000)] = DEFAULTS.cost_ratio
+    bounds: _Bounds
+    ownership: Annotated[Ownership, Field(strict=False)] = Ownership.SHARE
+    target: _Target | None = None
+    prometheus: _Prometheus | None = None
+    budget: _Budget = _Budget()
+    ramp_down: _RampDown = _RampDown()
+    events: Annotated[list[_Event], Field(max_length=_MOST_EVENTS)] = Field(default_factory=list)
+
+    @field_validator("signals")
+    @classmethod
+    def distinct(cls, signals: list[_Signal]) -> list[_Signal]:
+        names = [signal.name for signal in signals]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"the name {', '.join(repeated)} is given more than once; allowed is once")
+        return signals
+
+    @model_validator(mode="after")
+    def agrees(self) -> Self:
+        if len(set(self.levers)) < len(self.levers):
+            raise ValueError("levers: one is given more than once; allowed is once")
+        if (Lever.TARGET in self.levers) != (self.target is not None):
+            raise ValueError(
+                "target: missing; the lever Target needs its metric, min and max"
+                if self.target is None
+                else "target: given without the lever Target; add Target to levers, or leave it out"
+            )
+        most = self.bounds.max_replicas
+        for event in self.events:
+            if event.min_replicas > most:
+                raise ValueError(
+                    f"events: {event.min_replicas} replicas from {event.start.isoformat()}, above maxReplicas {most}"
+                )
+        return self
+
+
+class Document(Part):
+    """The whole of it."""
+
+    api_version: Literal["foresail.dev/v1alpha1"]
+    kind: Literal["PredictiveAutoscaler"]
+    metadata: _Metadata
+    spec: _Spec

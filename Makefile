@@ -108,6 +108,11 @@ bench-replay: environment-demo ## Every arm on every trace in both worlds: TRACE
 	@test -n "$(TRACES)" || { echo 'bench-replay: no TRACES; name the folder of traces: make bench-replay TRACES=FOLDER' >&2; exit 2; }
 	OMP_NUM_THREADS=1 $(VENV)/python -m benchmarks.replays "$(TRACES)" $(ARGS)
 
+.PHONY: bench-planner-rules
+bench-planner-rules: environment-demo ## What each rule of the planner is worth: TRACES=FOLDER; then `make docs`
+	@test -n "$(TRACES)" || { echo 'bench-planner-rules: no TRACES; name the folder of traces: make bench-planner-rules TRACES=FOLDER' >&2; exit 2; }
+	OMP_NUM_THREADS=1 $(VENV)/python -m benchmarks.planner_rules "$(TRACES)" $(ARGS)
+
 .PHONY: lock
 lock: environment-bare ## Rewrite constraints.txt from a fresh resolution
 	$(VENV)/python -m tools.lock

@@ -1,7 +1,7 @@
 """Writes the measured tables of README.md from benchmarks/results; `--check` only says whether they are current.
 
 The comparison with the field's libraries, where it was run, has a table there and a page of its own (`side_by_side`);
-so have the ablations, the refits and the replays of every arm a page.
+so have the ablations, the refits, the rules of the planner and the replays of every arm a page.
 A table stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else in the file is left as it is.
 """
 
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools import ablations, refits, replays, side_by_side
+from tools import ablations, planner_rules, refits, replays, side_by_side
 from tools.side_by_side import markdown
 
 ROOT = Path(__file__).parent.parent
@@ -139,6 +139,9 @@ def main(arguments: Sequence[str]) -> int:
     refitted = refits.read(RESULTS)
     if refitted is not None:
         fresh[ROOT / refits.PAGE] = refits.page(refitted)
+    ruled = planner_rules.read(RESULTS)
+    if ruled is not None:
+        fresh[ROOT / planner_rules.PAGE] = planner_rules.page(ruled)
     played = replays.read(RESULTS)
     if played is not None:
         fresh[ROOT / replays.PAGE] = replays.page(played, BARS)

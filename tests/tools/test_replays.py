@@ -22,8 +22,10 @@ from tools.replays import (
     share_worst,
 )
 
-ARMS = ("foresail", "foresail_target", "hpa", "perfect", "perfect_target", "offset_rule", "seasonal", "floor_alone", "keda_yesterday", "keda_cron",
-        "phpa_linear", "phpa_holt_winters")  # fmt: skip
+ARMS = (
+    "foresail", "foresail_target", "hpa", "perfect", "perfect_target", "offset_rule", "seasonal", "floor_alone",
+    "keda_yesterday", "keda_cron", "phpa_linear", "phpa_holt_winters",
+)  # fmt: skip
 BARS = Path(__file__).parents[2] / "benchmarks" / "bars.toml"
 
 

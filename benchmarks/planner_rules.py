@@ -18,8 +18,8 @@ from types import ModuleType
 from typing import NamedTuple
 
 from benchmarks.ending import end_with
-from benchmarks.replay_arms import DAYS, SHARE, TARGET, Case, policy_for
-from benchmarks.replays import POD_STARTS, TARGETS, shown
+from benchmarks.replay_arms import DAYS, SHARE, TARGET, TARGETS, Case, policy_for
+from benchmarks.replays import POD_STARTS, shown
 from benchmarks.traces import Trace, load, read_list
 from controller.decision import guards, worth
 from controller.decision import plan as planner

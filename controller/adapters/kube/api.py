@@ -139,8 +139,9 @@ class Api:
     ) -> aiohttp.ClientResponse:
         assert self._session is not None, "to be used as a context manager"
         headers = {"Accept": "application/json"}
-        for setting in (await self._configuration.auth_settings()).values():
-            headers[str(setting["key"])] = str(setting["value"])
+        token = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        if token:
+            headers["Authorization"] = token
         if body is not None:
             headers["Content-Type"] = kind or "application/json"
         response = await self._session.request(

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+
 from controller.adapters.kube.api import APPLY, Api
 from controller.adapters.kube.hpa_writer import MANAGER, HpaWriter, hpa_path
 from controller.domain import Ownership
@@ -66,7 +67,7 @@ async def update(api: Api, made: Json) -> Json:
 async def test_the_owners_next_apply_succeeds(api: Api, low: int | None, owner: Any, change: Change) -> None:
     name = f"shared-{owner.__name__}-{low or 'none'}-{change.floor or 'none'}-{len(change.targets)}"
     made = await owner(api, manifest(name, low=low))
-        after = await HpaWriter(api).write(made, change, Ownership.SHARE)
+    after = await HpaWriter(api).write(made, change, Ownership.SHARE)
     assert floor_of(after) == (change.floor or low or 1)
     assert [target_of(after, key) for key in change.targets] == list(change.targets.values())
     assert MANAGER not in json.dumps(after["metadata"]["managedFields"])

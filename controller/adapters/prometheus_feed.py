@@ -1,0 +1,163 @@
+"""Histories of signals that are kept up to date: weeks once, then with every read only what is new.
+
+One query serves every policy that asks it of the same server. What goes wrong has a name and leaves the history as it
+is: it grows old, which the planner sees, and never turns to zero.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+
+from controller.domain import Reading
+from forecaster.errors import BadHistory, BadSource, ForecasterError, QueryRefused, SourceUnavailable
+from forecaster.prometheus import PrometheusReader, PrometheusSource, Query
+from forecaster.range_query import Span, settled
+from forecaster.series import FloatArray, Kind, Series
+
+HISTORY = timedelta(days=28)
+"""The lags that the network looks at reach two weeks back, and the ridge fits what is in four."""
+AGAIN = timedelta(minutes=10)
+"""Read again with each read, for what arrives late; what is this old stays as it was read."""
+_FEWEST = timedelta(hours=1)
+
+
+class Problem(enum.StrEnum):
+    """Why there is nothing new."""
+
+    UNAVAILABLE = "PrometheusUnavailable"
+    REFUSED = "QueryRefused"
+    BAD_SOURCE = "BadSource"
+    BAD_SERIES = "BadSeries"
+    EMPTY = "NoData"
+    STALE = "StaleData"
+
+
+class SignalKey(NamedTuple):
+    """One query of one server."""
+
+    url: str
+    query: str
+    kind: Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Fed:
+    """What is known of one signal.
+
+    series   up to the newest bin that is over, gaps and all; None before the first answer with a value
+    problem  why the newest is older than it should be, and `text` in words; None where all is well
+    """
+
+    series: Series | None = None
+    problem: Problem | None = None
+    text: str = ""
+
+    def reading(self, signal: str) -> Reading | None:
+        """The newest measured bin."""
+        if self.series is None:
+            return None
+        newest = int(np.flatnonzero(self.series.known)[-1])
+        return Reading(signal, float(self.series.values[newest]), self.series.time(newest + 1))
+
+
+class Feed:
+    """All signals of all policies; for one thread at a time, because a read waits for the servers."""
+
+    def __init__(
+        self,
+        source: Callable[[str], PrometheusSource],
+        step: timedelta = timedelta(minutes=1),
+        history: timedelta = HISTORY,
+        stale_after: timedelta = timedelta(minutes=5),
+    ) -> None:
+        """`source` says how a server at a URL is asked."""
+        self._source = source
+        self._step = step
+        self._history = history
+        self._stale_after = stale_after
+        self._readers: dict[str, PrometheusReader] = {}
+        self._series: dict[SignalKey, Series] = {}
+        self._checked: set[SignalKey] = set()
+
+    def read(self, keys: Collection[SignalKey], now: datetime) -> Mapping[SignalKey, Fed]:
+        """What is known of each at `now`. A server that does not answer is asked once and not once for each signal."""
+        for gone in self._series.keys() - set(keys):
+            del self._series[gone]
+            self._checked.discard(gone)
+        away: dict[str, ForecasterError] = {}
+        found = {key: self._one(key, now, away) for key in keys}
+        for url in self._readers.keys() - {key.url for key in keys}:
+            self._readers.pop(url).close()
+        return found
+
+    def close(self) -> None:
+        for reader in self._readers.values():
+            reader.close()
+        self._readers.clear()
+
+    def _one(self, key: SignalKey, now: datetime, away: dict[str, ForecasterError]) -> Fed:
+        before = self._series.get(key)
+        try:
+            if key.url in away:
+                raise away[key.url]
+            series = self._read(key, now)
+        except SourceUnavailable as error:
+            away[key.url] = error
+            return Fed(before, Problem.UNAVAILABLE, str(error))
+        except QueryRefused as error:
+            return Fed(before, Problem.REFUSED, str(error))
+        except BadSource as error:
+            return Fed(before, Problem.BAD_SOURCE, str(error))
+        except BadHistory as error:
+            self._checked.discard(key)
+            return Fed(before, Problem.BAD_SERIES, str(error))
+        return self._judged(key, series, now)
+
+    def _judged(self, key: SignalKey, series: Series, now: datetime) -> Fed:
+        known = np.flatnonzero(series.known)
+        if not len(known):
+            return Fed(None, Problem.EMPTY, f"{key.query!r} gives nothing; check the names of its metrics and labels")
+        self._series[key] = series
+        age = now - series.time(int(known[-1]) + 1)
+        if age > self._stale_after:
+            minutes = age / timedelta(minutes=1)
+            return Fed(series, Problem.STALE, f"{key.query!r} gave nothing for {minutes:.1f} min; is it still scraped?")
+        return Fed(series)
+
+    def _read(self, key: SignalKey, now: datetime) -> Series:
+        reader = self._readers.get(key.url) or self._readers.setdefault(
+            key.url, PrometheusReader(self._source(key.url))
+        )
+        query, before = Query(key.query, key.kind, "signal"), self._series.get(key)
+        whole = settled(now, self._history, self._step)
+        if before is None or whole.start >= before.time(len(before)):
+            if key not in self._checked:
+                reader.check_shape(query, whole)
+                self._checked.add(key)
+            return reader.read(query, whole)
+        since = max(whole.start, before.time(len(before)) - AGAIN)
+        bins = (whole.last - since) // self._step
+        if bins < 1:
+            return before
+        return joined(before, reader.read(query, Span(since, self._step, bins)), whole)
+
+
+def joined(before: Series, new: Series, whole: Span) -> Series:
+    """The span of a history and what was read after it, which counts where both know of a bin.
+
+    Where only the older one does, it stays: a server that was emptied has not unmade what it said.
+    """
+    values: FloatArray = np.full(whole.bins, np.nan)
+    for part in (before, new):
+        first = (part.start - whole.start) // whole.step
+        low, high = max(0, first), min(whole.bins, first + len(part))
+        if low < high:
+            given = part.values[low - first : high - first]
+            values[low:high] = np.where(np.isnan(given), values[low:high], given)
+    return replace(new, start=whole.start, values=values)

@@ -1,0 +1,183 @@
+"""One decision for one policy, from what was read to what is to be written: the pure middle of a tick.
+
+What may be held is held: without a forecast since the start, and while what Prometheus says is missing or old, the
+floor stays as it is, for an hour at most. Only then it goes back by its ramp.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from controller.decision.capacity import pods_for
+from controller.decision.plan import first_memory, plan
+from controller.domain import Bounds, Decision, Lever, Memory, Mode, Observed, Policy, Reading, Reason
+from controller.hpa_patch import Change
+from controller.hpa_wish import Alone, HpaWish, wish_of
+from controller.originals import Originals, as_number, given_back, raising, read, taken
+from controller.subjects import Subject
+from forecaster.forecast import Forecast
+
+Json = dict[str, Any]
+HELD_BLIND = timedelta(hours=1)
+"""For so long a floor is held while nothing is known of the load; then it is given back by its ramp."""
+GIVEN_UP = timedelta(minutes=15)
+"""A deletion waits no longer for the ramp than this."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a policy from decision to decision.
+
+    memory    of the planner
+    alone     of the HPA without us; `hpa_uid` tells when it is another one
+    seen_at   when something usable was last known of every signal
+    """
+
+    memory: Memory
+    alone: Alone = field(default_factory=Alone)
+    hpa_uid: str = ""
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A decision and what follows from it.
+
+    policy     as it was followed: its bounds within the HPA's, its mode
+    change     of the HPA; None: leave it as it is
+    originals  as they will be noted; given_back says that nothing of ours is left by this change
+    limited    replicas that the forecast peaks at, where that is beyond the HPA's maximum
+    held       why the floor is held as it is; empty where it was decided
+    """
+
+    policy: Policy
+    observed: Observed
+    forecasts: tuple[Forecast, ...]
+    before: Memory
+    decision: Decision
+    kept: Kept
+    change: Change | None
+    originals: Originals
+    given_back: bool
+    limited: int | None = None
+    held: str = ""
+
+
+def decide(
+    subject: Subject,
+    readings: Sequence[Reading],
+    forecasts: Sequence[Forecast],
+    kept: Kept | None,
+    now: datetime,
+    blind: str = "",
+) -> Outcome:
+    """The decision for now. `blind` says why nothing new is known, where that is so.
+
+    Raises BadPolicy where the HPA is of a kind that cannot be followed.
+    """
+    hpa, metric = subject.hpa, _metric(subject.workload.policy)
+    originals = taken(hpa, name_of(subject), metric)
+    policy = followed(subject, originals)
+    kept = _fitting(kept or Kept(first_memory(policy, now)), hpa, originals)
+    wish = wish_of(hpa, originals, kept.alone, now)
+    observed = _observed(hpa, wish, readings, originals)
+    waiting = _waiting(kept, forecasts, now, blind) if policy.mode is not Mode.PAUSED else ""
+    if waiting:
+        decision, memory = _held(policy, kept.memory, now, waiting), kept.memory
+    else:
+        decision, memory = plan(policy, observed, forecasts, kept.memory, now)
+    seen_at = kept.seen_at if blind or not forecasts else now
+    after = replace(kept, memory=memory, alone=wish.alone, seen_at=seen_at)
+    change, originals, back = _change(subject, policy, decision, originals, observed, now)
+    return Outcome(
+        policy=policy, observed=observed, forecasts=tuple(forecasts), before=kept.memory, decision=decision, kept=after,
+        change=change, originals=originals, given_back=back, held=waiting,
+        limited=_beyond(policy, forecasts, hpa["spec"]["maxReplicas"]),
+    )  # fmt: skip
+
+
+def followed(subject: Subject, originals: Originals) -> Policy:
+    """The policy within the HPA's own limits; paused while its object is being deleted, and on the way back from
+    Active to Observe."""
+    policy, hpa = subject.workload.policy, subject.hpa
+    most = min(policy.bounds.max_replicas, hpa["spec"]["maxReplicas"])
+    least = min(max(policy.bounds.min_replicas, 1), most)
+    leaving = "deletionTimestamp" in subject.object["metadata"]
+    if leaving or (policy.mode is Mode.OBSERVE and (read(hpa) is not None and originals.holds)):
+        policy = replace(policy, mode=Mode.PAUSED)
+    return replace(policy, name=name_of(subject), bounds=Bounds(least, most))
+
+
+def name_of(subject: Subject) -> str:
+    """namespace/name of the policy."""
+    return f"{subject.workload.namespace}/{subject.workload.name}"
+
+
+def _metric(policy: Policy) -> str | None:
+    return policy.target.metric if policy.target is not None and Lever.TARGET in policy.levers else None
+
+
+def _fitting(kept: Kept, hpa: Json, originals: Originals) -> Kept:
+    """What was kept, where it is of this very HPA, with the floor that stands in it."""
+    uid = hpa["metadata"].get("uid", "")
+    if uid != kept.hpa_uid:
+        kept = replace(kept, alone=Alone(), hpa_uid=uid)
+    if originals.holds and kept.memory.decided_at is None:
+        floor = max(originals.ours, kept.memory.floor)
+        kept = replace(kept, memory=replace(kept.memory, floor=floor, target=as_number(originals.ours_target)))
+    return kept
+
+
+def _observed(hpa: Json, wish: HpaWish, readings: Sequence[Reading], originals: Originals) -> Observed:
+    status = hpa.get("status", {})
+    current = int(status.get("currentReplicas") or 0)
+    total = None if originals.metric is None else wish.totals.get(originals.metric)
+    desired = int(status.get("desiredReplicas") or current)
+    return Observed(desired, current, wish.replicas, tuple(readings), total, as_number(originals.target))
+
+
+def _waiting(kept: Kept, forecasts: Sequence[Forecast], now: datetime, blind: str) -> str:
+    """Why the floor is held as it is; empty where it is decided."""
+    if kept.seen_at is None:
+        return "" if forecasts and not blind else (blind or "the first forecasts are being made")
+    if blind and now - kept.seen_at < HELD_BLIND:
+        return blind
+    return ""
+
+
+def _held(policy: Policy, memory: Memory, now: datetime, why: str) -> Decision:
+    floor = min(memory.floor, policy.bounds.max_replicas)
+    reasons = (Reason("held", memory.floor, floor, f"held: {why}"),)
+    return Decision(now, floor, memory.floor, None, None, None, policy.mode is not Mode.OBSERVE, reasons, memory.target)
+
+
+def _change(
+    subject: Subject, policy: Policy, decision: Decision, originals: Originals, observed: Observed, now: datetime
+) -> tuple[Change | None, Originals, bool]:
+    """What is to be written, what it notes, and whether nothing of ours is left then."""
+    noted = read(subject.hpa) is not None
+    if policy.mode is Mode.OBSERVE:
+        return (given_back(originals) if noted else None), originals, True
+    floor = min(decision.floor, policy.bounds.max_replicas) if Lever.FLOOR in policy.levers else originals.floor
+    if policy.mode is Mode.PAUSED:
+        rests = max(policy.bounds.min_replicas, originals.floor, observed.hpa_wish or 0)
+        if floor <= rests or not noted or _too_long(subject, now):
+            return (given_back(originals) if noted else None), originals, True
+    change, after = raising(originals, floor, decision.target)
+    return change, after, False
+
+
+def _too_long(subject: Subject, now: datetime) -> bool:
+    since = subject.object["metadata"].get("deletionTimestamp")
+    return since is not None and now - datetime.fromisoformat(since) > GIVEN_UP
+
+
+def _beyond(policy: Policy, forecasts: Sequence[Forecast], most: int) -> int | None:
+    """How many replicas the forecast peaks at with a chance of one in twenty, where that is beyond the HPA's maximum."""
+    peaks = {one.signal: one.peak_at(0.95) for one in forecasts}
+    needed = [pods_for(peaks[one.name], one) for one in policy.signals if math.isfinite(peaks.get(one.name, math.nan))]
+    return max(needed) if needed and max(needed) > most else None

@@ -1,0 +1,112 @@
+"""What the HPA would hold without us: recomputed from what its status says of its metrics. Pure.
+
+Its own `desiredReplicas` has our floor in it. So the metrics that it reports go through the same step function that
+the replay uses, with the owner's minimum and targets; what that remembers is kept from look to look. Every metric goes
+in as an average over the pods, of which the HPA reports only the mean: that pods not ready yet count less than others
+is therefore not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from controller.errors import BadPolicy
+from controller.hpa_manifest import hpa_spec
+from controller.hpa_patch import name_of
+from controller.originals import Originals
+from controller.schema import quantity
+from controller.simulation.hpa import State, step
+from controller.simulation.hpa_spec import MILLI, HpaSpec, Metrics, MetricSpec, Scale, Source, TargetType
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Alone:
+    """The HPA without a floor of ours, from look to look: its replicas, None before the first, and its memory."""
+
+    replicas: int | None = None
+    state: State = field(default_factory=State)
+
+
+@dataclass(frozen=True)
+class HpaWish:
+    """What one look gave.
+
+    replicas  that it would hold; None where a metric is missing
+    totals    of each metric by name, over all pods
+    alone     for the next look
+    """
+
+    replicas: int | None
+    totals: Mapping[str, float] = field(default_factory=dict)
+    alone: Alone = Alone()
+
+
+def wish_of(hpa: Json, originals: Originals | None, before: Alone, now: datetime) -> HpaWish:
+    """The look at a raw HPA. Raises BadPolicy where its spec is of a kind that the simulation does not know."""
+    spec = _own(hpa_spec(_manifest(hpa), hpa["metadata"]["name"]), originals)
+    current = int(hpa.get("status", {}).get("currentReplicas") or 0)
+    reported = dict(_reported(hpa, current))
+    totals = {name: total for (name, _), (total, _) in reported.items()}
+    if current == 0 or len(reported) < len(spec.metrics):
+        return HpaWish(None, totals, before)
+    metrics: list[MetricSpec] = []
+    seen: dict[str, tuple[int, ...]] = {}
+    for metric in spec.metrics:
+        found = reported.get((metric.name, metric.source))
+        if found is None:
+            return HpaWish(None, totals, before)
+        total, of_all = found
+        key = f"{len(metrics)}"
+        target = metric.target if not of_all else max(1, round(metric.target / current))
+        unit = MILLI if metric.target_type is not TargetType.UTILIZATION else 1
+        metrics.append(MetricSpec(key, Source.EXTERNAL, target))
+        seen[key] = (round(total * unit),)
+    there = current if before.replicas is None else before.replicas
+    plain = replace(spec, metrics=tuple(metrics))
+    sync = step(plain, before.state, Scale(there, there), Metrics(external=seen), now)
+    return HpaWish(sync.replicas, totals, Alone(sync.replicas, sync.state))
+
+
+def _manifest(hpa: Json) -> Json:
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "spec": hpa["spec"]}
+
+
+def _own(spec: HpaSpec, originals: Originals | None) -> HpaSpec:
+    """The owner's minimum and targets in the place of ours."""
+    if originals is None:
+        return spec
+    metrics = tuple(
+        replace(one, target=_milli(originals.target))
+        if one.name == originals.metric and one.target_type is TargetType.AVERAGE_VALUE and originals.target
+        else one
+        for one in spec.metrics
+    )
+    return replace(spec, min_replicas=min(originals.floor, spec.max_replicas), metrics=metrics)
+
+
+def _milli(text: str) -> int:
+    try:
+        return max(1, round(quantity(text) * MILLI))
+    except ValueError as error:
+        raise BadPolicy(f"a target of {text!r}; {error}") from error
+
+
+def _reported(hpa: Json, current: int) -> Iterator[tuple[tuple[str, Source], tuple[float, bool]]]:
+    """(name, source) -> total over all pods, in percent of a pod for a utilization, and whether it is of no pod."""
+    for metric in hpa.get("status", {}).get("currentMetrics") or []:
+        source = Source(metric["type"]) if metric.get("type") in set(Source) else None
+        part = metric.get(metric["type"][:1].lower() + metric["type"][1:]) if source else None
+        if source is None or not part:
+            continue
+        shown = part.get("current", {})
+        if "averageUtilization" in shown:
+            yield (name_of(part), source), (float(shown["averageUtilization"]) * current, False)
+        elif "averageValue" in shown and "value" not in shown:
+            yield (name_of(part), source), (float(quantity(shown["averageValue"])) * current, False)
+        elif "value" in shown:
+            yield (name_of(part), source), (float(quantity(shown["value"])), True)

@@ -1,0 +1,97 @@
+"""The newest forecast of every signal, made beside the loop: a tick takes what is there and waits for nothing.
+
+What the gate and the calibration know is made again from the history with the first forecast of a signal, which takes
+some seconds each; `warm` says whose is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import numpy as np
+
+from controller.adapters.prometheus_feed import SignalKey
+from forecaster.errors import ForecasterError
+from forecaster.forecast import Ask, Forecast, Forecaster, Window
+from forecaster.series import Series
+
+Wanted = tuple[SignalKey, Window]
+_SLICE = 4
+_LOG = logging.getLogger(__name__)
+
+
+class LiveForecasts:
+    """Forecasts of one forecaster, in one thread."""
+
+    def __init__(self, forecaster: Forecaster) -> None:
+        self._forecaster = forecaster
+        self._made: dict[Wanted, Forecast] = {}
+        self._from: dict[Wanted, datetime] = {}
+        self._failed: dict[Wanted, str] = {}
+        self._work: asyncio.Task[None] | None = None
+
+    def ask(self, wanted: Mapping[Wanted, Series]) -> None:
+        """Begins to make those that are not of the newest bin, unless the last ones are still being made."""
+        for known in (self._made, self._from, self._failed):
+            for gone in known.keys() - wanted.keys():
+                del known[gone]
+        if self._work is not None and not self._work.done():
+            return
+        due = {one: series for one, series in wanted.items() if self._from.get(one) != series.time(len(series))}
+        if due:
+            self._work = asyncio.create_task(self._make(due))
+
+    def newest(self, one: Wanted, signal: str) -> Forecast | None:
+        """The newest, under the policy's own name of the signal; None until there is one."""
+        made = self._made.get(one)
+        return None if made is None else replace(made, signal=signal)
+
+    def problem(self, one: Wanted) -> str:
+        """Why there is none, in words; empty where there is, or will be."""
+        return self._failed.get(one, "")
+
+    async def settled(self) -> None:
+        """Returns when nothing is being made."""
+        if self._work is not None:
+            await self._work
+
+    async def close(self) -> None:
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
+
+    async def _make(self, due: Mapping[Wanted, Series]) -> None:
+        items = list(due.items())
+        for first in range(0, len(items), _SLICE):
+            part = items[first : first + _SLICE]
+            try:
+                forecasts = await asyncio.to_thread(self._forecast, part)
+            except ForecasterError:
+                forecasts = [await asyncio.to_thread(self._alone, one) for one in part]
+            except Exception:
+                _LOG.exception("no forecasts of %d signals", len(part))
+                raise
+            for (one, series), forecast in zip(part, forecasts, strict=True):
+                self._from[one] = series.time(len(series))
+                if isinstance(forecast, Forecast):
+                    self._made[one] = forecast
+                    self._failed.pop(one, None)
+                else:
+                    self._failed[one] = forecast
+
+    def _forecast(self, part: Sequence[tuple[Wanted, Series]]) -> list[Forecast | str]:
+        asks = [
+            Ask(replace(series, name=key.query), np.array([len(series) - 1]), window) for (key, window), series in part
+        ]
+        answers = self._forecaster.forecast(asks)
+        return [answer.at(0, ask.series) for ask, answer in zip(asks, answers, strict=True)]
+
+    def _alone(self, one: tuple[Wanted, Series]) -> Forecast | str:
+        try:
+            return self._forecast([one])[0]
+        except ForecasterError as error:
+            return str(error)

@@ -1,0 +1,108 @@
+"""Which policy holds which HPA, or why it may not. Pure.
+
+One bad policy is refused by itself; the others go on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from controller.errors import BadPolicy
+from controller.hpa_patch import target_of
+from controller.policy import Workload, resolve_object
+
+Json = dict[str, Any]
+Key = tuple[str, str]
+"""Namespace and name."""
+_MANAGED_BY = "app.kubernetes.io/managed-by"
+_KEDA = "keda-operator"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a policy is not followed: a reason in CamelCase, and in words what was found and what to do."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A policy that is followed: its object, what it says, and its HPA as it was read."""
+
+    object: Json
+    workload: Workload
+    hpa: Json
+
+
+def subjects(policies: Mapping[Key, Json], hpas: Mapping[Key, Json]) -> dict[Key, Subject | Refusal]:
+    """What becomes of each policy. Of several for one HPA the oldest holds it."""
+    found: dict[Key, Subject | Refusal] = {}
+    holders: dict[Key, Key] = {}
+    for key in sorted(policies, key=lambda key: (policies[key]["metadata"].get("creationTimestamp", ""), key)):
+        one = _subject(policies[key], hpas)
+        if isinstance(one, Subject):
+            hpa = key[0], one.hpa["metadata"]["name"]
+            holder = holders.setdefault(hpa, key)
+            if holder != key:
+                one = Refusal(
+                    "DuplicatePolicy",
+                    f"the HPA {hpa[1]} is held by the older policy {holder[1]}; remove one of the two",
+                )
+        found[key] = one
+    return found
+
+
+def _subject(policy: Json, hpas: Mapping[Key, Json]) -> Subject | Refusal:
+    try:
+        workload = resolve_object(policy)
+    except BadPolicy as error:
+        return Refusal("BadPolicy", str(error))
+    unasked = [one.name for one in workload.policy.signals if one.name not in {q.signal for q in workload.queries}]
+    if unasked:
+        return Refusal("BadPolicy", f"no query for {', '.join(unasked)}; give each signal one")
+    if workload.hpa is None:
+        return Refusal("BadPolicy", "no hpaRef; name the HorizontalPodAutoscaler in spec.hpaRef.name")
+    hpa = hpas.get((workload.namespace, workload.hpa))
+    if hpa is None:
+        there = ", ".join(sorted(name for namespace, name in hpas if namespace == workload.namespace)) or "none"
+        return Refusal(
+            "HpaNotFound",
+            f"no HPA {workload.hpa} in {workload.namespace}, which has {there}; create it, or name another",
+        )
+    owner = owner_of(hpa)
+    if owner is not None:
+        return Refusal(
+            "HpaOwned",
+            f"the HPA {workload.hpa} belongs to {owner}, which would undo every change; scale by that instead",
+        )
+    return next(_unfit(workload, hpa), Subject(policy, workload, hpa))
+
+
+def _unfit(workload: Workload, hpa: Json) -> Iterator[Refusal]:
+    """Where a policy and its HPA contradict each other."""
+    policy, most = workload.policy, hpa["spec"]["maxReplicas"]
+    if policy.bounds.min_replicas > most:
+        yield Refusal(
+            "BadPolicy",
+            f"bounds.minReplicas {policy.bounds.min_replicas}, but the HPA's maxReplicas is {most}; lower the one or"
+            " raise the other",
+        )
+    if policy.target is not None and target_of(hpa, policy.target.metric) is None:
+        yield Refusal(
+            "BadPolicy",
+            f"target.metric {policy.target.metric}: the HPA {workload.hpa} has no metric of that name with an"
+            " averageValue; name one that has, or leave the lever Target out",
+        )
+
+
+def owner_of(hpa: Json) -> str | None:
+    """Who else manages an HPA, such as "ScaledObject chat"; None where nobody does."""
+    for owner in hpa["metadata"].get("ownerReferences") or []:
+        if owner.get("controller"):
+            return f"{owner['kind']} {owner['name']}"
+    if (hpa["metadata"].get("labels") or {}).get(_MANAGED_BY) == _KEDA:
+        return "KEDA"
+    return None

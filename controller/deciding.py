@@ -177,7 +177,7 @@ def _too_long(subject: Subject, now: datetime) -> bool:
 
 
 def _beyond(policy: Policy, forecasts: Sequence[Forecast], most: int) -> int | None:
-    """How many replicas the forecast peaks at with a chance of one in twenty, where that is beyond the HPA's maximum."""
+    """Replicas that the forecast peaks at with a chance of one in twenty, where that is beyond the HPA's maximum."""
     peaks = {one.signal: one.peak_at(0.95) for one in forecasts}
     needed = [pods_for(peaks[one.name], one) for one in policy.signals if math.isfinite(peaks.get(one.name, math.nan))]
     return max(needed) if needed and max(needed) > most else None

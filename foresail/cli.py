@@ -16,7 +16,19 @@ from forecaster.errors import ForecasterError
 from foresail import __version__
 from foresail.errors import UsageError
 
-COMMANDS = ("demo", "gateway", "load", "dashboard", "forecast", "backtest", "replay", "train", "refit", "ledger")
+COMMANDS = (
+    "demo",
+    "controller",
+    "gateway",
+    "load",
+    "dashboard",
+    "forecast",
+    "backtest",
+    "replay",
+    "train",
+    "refit",
+    "ledger",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,259 @@
+"""One tick for all policies: what is known -> forecasts -> decisions -> the few writes that differ.
+
+Everything that is decided is decided by `deciding`; here it is read, written and told. Policies stand alone: what goes
+wrong with one is said in its status and in the log, and the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from controller.adapters.prometheus_feed import Fed, SignalKey
+from controller.deciding import Kept, Outcome, decide, followed
+from controller.decision.capacity import planning_window
+from controller.decision.plan import first_memory
+from controller.domain import Mode, Ownership
+from controller.errors import ClusterError, Conflict, ControllerError
+from controller.hpa_patch import Change
+from controller.live_forecasts import LiveForecasts, Wanted
+from controller.originals import as_number, given_back, raising, read, taken, was_reset
+from controller.status import due
+from controller.subjects import Key, Refusal, Subject, subjects
+from controller.telling import Told, events_of, refused, remembered, status_of
+from forecaster.forecast import Window
+from forecaster.series import Series
+
+Json = dict[str, Any]
+FINALIZER = "foresail.dev/hand-back"
+MOST_RESETS = 20
+"""Times an hour that an owner's reset is put right at once; after that only with the ticks."""
+_HOUR = timedelta(hours=1)
+_METRIC_LAG = timedelta(seconds=30)
+_STEP = timedelta(minutes=1)
+_LOG = logging.getLogger("foresail.decisions")
+
+
+class Cluster(Protocol):
+    """The cluster as a tick sees it: copies of all objects, and what may be written."""
+
+    @property
+    def policies(self) -> Mapping[Key, Json]: ...
+
+    @property
+    def hpas(self) -> Mapping[Key, Json]: ...
+
+    async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json: ...
+
+    async def write_status(self, policy: Json, status: Json) -> None: ...
+
+    async def write_finalizers(self, policy: Json, finalizers: list[str]) -> None: ...
+
+    async def tell(self, regarding: Json, told: Told) -> None: ...
+
+
+class Signals(Protocol):
+    """Whoever knows the histories; called in a thread."""
+
+    def read(self, keys: Collection[SignalKey], now: datetime) -> Mapping[SignalKey, Fed]: ...
+
+
+@dataclass
+class _Policy:
+    """What is kept of one policy between ticks."""
+
+    kept: Kept | None = None
+    status: Json = field(default_factory=dict)
+    written_at: datetime | None = None
+    resets: deque[datetime] = field(default_factory=deque)
+
+
+class Reconciler:
+    """All policies of one controller.
+
+    on_outcome  called with each policy's key and its outcome, for metrics and whoever looks on
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        feed: Signals,
+        forecasts: LiveForecasts,
+        prometheus: str,
+        on_outcome: Callable[[Key, Outcome], None] = lambda _, __: None,
+    ) -> None:
+        self._cluster = cluster
+        self._feed = feed
+        self._forecasts = forecasts
+        self._prometheus = prometheus
+        self._on_outcome = on_outcome
+        self._known: dict[Key, _Policy] = {}
+        self._decisions = 0
+
+    async def tick(self, now: datetime, *, dry: bool = False) -> dict[Key, Outcome | Refusal]:
+        """Every policy once. With `dry` nothing is written."""
+        found = subjects(self._cluster.policies, self._cluster.hpas)
+        for gone in self._known.keys() - found.keys():
+            del self._known[gone]
+        followed_ones = {key: one for key, one in found.items() if isinstance(one, Subject)}
+        fed = await self._read(followed_ones, now)
+        outcomes = await asyncio.gather(*(self._safely(key, one, fed, now, dry) for key, one in found.items()))
+        return dict(zip(found, outcomes, strict=True))
+
+    async def reassert(self, hpa: Json, now: datetime) -> bool:
+        """Puts back at once what an owner's apply has reset, before the HPA's next sync; whether anything was."""
+        if not was_reset(hpa):
+            return False
+        noted = read(hpa)
+        key = next((k for k in self._known if noted is not None and f"{k[0]}/{k[1]}" == noted.policy), None)
+        if noted is None or key is None:
+            return False
+        hpas = {**self._cluster.hpas, (hpa["metadata"]["namespace"], hpa["metadata"]["name"]): hpa}
+        subject, mine = subjects(self._cluster.policies, hpas).get(key), self._known[key]
+        if not isinstance(subject, Subject) or subject.workload.policy.mode is not Mode.ACTIVE:
+            return False
+        while mine.resets and now - mine.resets[0] >= _HOUR:
+            mine.resets.popleft()
+        if len(mine.resets) >= MOST_RESETS:
+            return False
+        mine.resets.append(now)
+        policy = followed(subject, noted)
+        floor = min(noted.ours, policy.bounds.max_replicas)
+        change, _ = raising(taken(hpa, noted.policy, noted.metric), floor, as_number(noted.ours_target))
+        await self._cluster.write_hpa(hpa, change, subject.workload.ownership)
+        note = f"the floor of {floor} was reset by an apply of its owner, and put back"
+        await self._cluster.tell(subject.object, Told("Normal", "FloorReset", note, "Reassert"))
+        return True
+
+    async def _read(self, found: Mapping[Key, Subject], now: datetime) -> Mapping[SignalKey, Fed]:
+        keys = {one for subject in found.values() for one in self._keys(subject).values()}
+        fed = await asyncio.to_thread(self._feed.read, keys, now)
+        asked: dict[Wanted, Series] = {}
+        for subject in found.values():
+            for key in self._keys(subject).values():
+                series = fed[key].series
+                if series is not None:
+                    asked[key, _window(subject)] = series
+        self._forecasts.ask(asked)
+        return fed
+
+    async def _safely(
+        self, key: Key, one: Subject | Refusal, fed: Mapping[SignalKey, Fed], now: datetime, dry: bool
+    ) -> Outcome | Refusal:
+        mine = self._known.setdefault(key, _Policy())
+        policy = self._cluster.policies.get(key)
+        try:
+            if isinstance(one, Subject):
+                return await self._one(key, one, mine, fed, now, dry)
+            result: Refusal = one
+        except ControllerError as error:
+            result = Refusal("NotFollowed", str(error))
+        except Exception as error:  # noqa: BLE001  one policy must not end the others
+            _LOG.exception("%s/%s: the tick failed", *key)
+            result = Refusal("InternalError", f"{type(error).__name__}: {error}; the log has more")
+        if policy is not None and not dry:
+            await self._tell(policy, mine, refused(policy, result, now), now)
+            await self._let_go(policy)
+        return result
+
+    async def _one(
+        self, key: Key, subject: Subject, mine: _Policy, fed: Mapping[SignalKey, Fed], now: datetime, dry: bool
+    ) -> Outcome:
+        kept = mine.kept
+        if kept is None:
+            memory = remembered(subject.object) or first_memory(subject.workload.policy, now)
+            kept = Kept(replace(memory, decided_at=None))
+        keys, window = self._keys(subject), _window(subject)
+        made = [self._forecasts.newest((keys[name], window), name) for name in keys]
+        readings = [fed[one].reading(name) for name, one in keys.items()]
+        problem = {name: f"{one.problem}: {one.text}" for name, k in keys.items() if (one := fed[k]).problem}
+        blind = "; ".join(f"{name}: {text}" for name, text in problem.items()) if len(problem) == len(keys) else ""
+        outcome = decide(subject, [one for one in readings if one], [one for one in made if one], kept, now, blind)
+        if dry:
+            return outcome
+        failed = await self._act(subject, outcome)
+        mine.kept = outcome.kept if not failed else kept
+        self._log(key, outcome, failed)
+        self._on_outcome(key, outcome)
+        status = status_of(subject.object, outcome, problem, failed, now)
+        for told in events_of(mine.status or subject.object.get("status", {}), status, outcome):
+            await self._cluster.tell(subject.object, told)
+        await self._tell(subject.object, mine, status, now)
+        return outcome
+
+    async def _act(self, subject: Subject, outcome: Outcome) -> str:
+        """Writes what differs; why it could not, else nothing. What another changed first is looked at again next."""
+        policy, finalizers = subject.object, list(subject.object["metadata"].get("finalizers", []))
+        leaving = "deletionTimestamp" in policy["metadata"]
+        try:
+            if outcome.change is not None and not outcome.given_back and FINALIZER not in finalizers and not leaving:
+                await self._cluster.write_finalizers(policy, [*finalizers, FINALIZER])
+            if outcome.change is not None:
+                await self._cluster.write_hpa(subject.hpa, outcome.change, subject.workload.ownership)
+            if outcome.given_back and leaving and FINALIZER in finalizers:
+                await self._cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
+        except Conflict as error:
+            return f"another changed the HPA or holds the field: {error.message}"
+        except ClusterError as error:
+            return str(error)
+        return ""
+
+    async def _let_go(self, policy: Json) -> None:
+        """A policy that is not followed and is being deleted must not hang on our finalizer."""
+        finalizers = policy["metadata"].get("finalizers", [])
+        if "deletionTimestamp" not in policy["metadata"] or FINALIZER not in finalizers:
+            return
+        try:
+            await self._give_back_all(policy)
+            await self._cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
+        except ClusterError as error:
+            _LOG.warning("%s: %s", policy["metadata"]["name"], error)
+
+    async def _give_back_all(self, policy: Json) -> None:
+        name = f"{policy['metadata']['namespace']}/{policy['metadata']['name']}"
+        for hpa in list(self._cluster.hpas.values()):
+            noted = read(hpa)
+            if noted is not None and noted.policy == name:
+                change = given_back(taken(hpa, name, noted.metric))
+                await self._cluster.write_hpa(hpa, change, Ownership.SHARE)
+
+    async def _tell(self, policy: Json, mine: _Policy, status: Json, now: datetime) -> None:
+        if not due(mine.status or policy.get("status", {}), status, mine.written_at, now):
+            return
+        try:
+            await self._cluster.write_status(policy, status)
+        except ClusterError as error:
+            _LOG.warning("%s: the status was not taken: %s", policy["metadata"]["name"], error)
+            return
+        mine.status, mine.written_at = status, now
+
+    def _keys(self, subject: Subject) -> dict[str, SignalKey]:
+        workload = subject.workload
+        kinds = {one.name: one.kind for one in workload.policy.signals}
+        url = workload.prometheus or self._prometheus
+        return {
+            one.signal: SignalKey(url, one.query, kinds[one.signal]) for one in workload.queries if one.signal in kinds
+        }
+
+    def _log(self, key: Key, outcome: Outcome, failed: str) -> None:
+        self._decisions += 1
+        decision = outcome.decision
+        _LOG.info(
+            "%s",
+            json.dumps({
+                "decision": f"{decision.at:%Y%m%dT%H%M%S}-{self._decisions}", "policy": f"{key[0]}/{key[1]}",
+                "mode": outcome.policy.mode, "floor": decision.floor, "previous": decision.previous,
+                "wanted": decision.wanted, "target": decision.target, "hpa_alone": outcome.observed.hpa_wish,
+                "replicas": outcome.observed.replicas, "summary": decision.summary(), "failed": failed or None,
+            }),
+        )  # fmt: skip
+
+
+def _window(subject: Subject) -> Window:
+    return planning_window(subject.workload.policy, _STEP, _METRIC_LAG)

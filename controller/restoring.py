@@ -1,0 +1,91 @@
+"""Gives HPAs back where no controller is left to do it: what `foresail controller restore` does.
+
+All that it needs is noted on the HPAs. A step lowers each floor by the ramp of its policy; the last one leaves the spec
+as its owner has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from controller.domain import Ownership
+from controller.errors import BadPolicy
+from controller.hpa_patch import Change
+from controller.hpa_wish import Alone, wish_of
+from controller.originals import ANNOTATION, Originals, given_back, lowered, raising, read, taken
+from controller.policy import resolve_object
+from controller.subjects import Key
+
+Json = dict[str, Any]
+USUAL_PERCENT = 10.0
+"""Of a floor, per minute, where its policy is gone or cannot be read."""
+
+
+class Cluster(Protocol):
+    """What giving back needs."""
+
+    async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json: ...
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step did with an HPA: from which floor to which, and whether nothing of ours is left."""
+
+    hpa: str
+    before: int
+    after: int
+    done: bool
+
+
+def age_of(lease: Json, now: datetime) -> timedelta:
+    """How long ago the lease was renewed; very long where it never was."""
+    renewed = lease.get("spec", {}).get("renewTime")
+    return timedelta.max if renewed is None else now - datetime.fromisoformat(renewed)
+
+
+async def step_back(
+    cluster: Cluster, hpas: Mapping[Key, Json], policies: Mapping[Key, Json], share: float, now: datetime
+) -> list[Step]:
+    """One step for every HPA that holds something of ours. `share` of a minute's ramp; infinite: all at once."""
+    steps = []
+    for key, hpa in sorted(hpas.items()):
+        noted = read(hpa)
+        if noted is None:
+            continue
+        originals = taken(hpa, noted.policy, noted.metric)
+        after = _after(hpa, originals, policies, share, now)
+        done = after <= originals.floor
+        change = given_back(originals) if done else raising(originals, after, None)[0]
+        written = await cluster.write_hpa(hpa, change, Ownership.SHARE)
+        steps.append(Step("/".join(key), originals.ours, written["spec"].get("minReplicas", 1), done))
+    return steps
+
+
+def holding(hpas: Mapping[Key, Json]) -> list[str]:
+    """The HPAs on which something of ours is noted."""
+    return sorted(
+        "/".join(key) for key, hpa in hpas.items() if ANNOTATION in (hpa["metadata"].get("annotations") or {})
+    )
+
+
+def _after(hpa: Json, originals: Originals, policies: Mapping[Key, Json], share: float, now: datetime) -> int:
+    percent = _percent(originals, policies) * share
+    if percent >= 100:
+        return originals.floor
+    try:
+        wish = wish_of(hpa, originals, Alone(), now).replicas
+    except BadPolicy:
+        wish = None
+    return lowered(originals, percent, wish)
+
+
+def _percent(originals: Originals, policies: Mapping[Key, Json]) -> float:
+    namespace, _, name = originals.policy.partition("/")
+    policy = policies.get((namespace, name))
+    try:
+        return USUAL_PERCENT if policy is None else resolve_object(policy).policy.ramp_down.percent_per_minute
+    except BadPolicy:
+        return USUAL_PERCENT

@@ -1,0 +1,88 @@
+"""The settings of the controller, from FORESAIL_CONTROLLER_* variables; an unknown one is refused."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from controller.errors import BadPolicy
+from forecaster.prometheus import PrometheusSource
+
+PREFIX = "FORESAIL_CONTROLLER_"
+
+
+class ControllerSettings(BaseModel):
+    """One field for each variable, in lower case."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    prometheus_url: Annotated[str, Field(min_length=1, description="the Prometheus that policies ask by default")] = (
+        "http://prometheus:9090"
+    )
+    prometheus_token_file: Annotated[Path | None, Field(description="bearer token, read anew for each request")] = None
+    prometheus_ca_file: Annotated[Path | None, Field(description="certificates that its own is signed by")] = None
+    prometheus_headers: Annotated[
+        dict[str, str], Field(description='more headers, as JSON: {"X-Scope-OrgID": "chat"}')
+    ] = {}
+    prometheus_timeout_s: Annotated[float, Field(gt=0, le=120, description="seconds without an answer")] = 10.0
+    namespace: Annotated[str, Field(description="the only namespace that is looked at; all where it is empty")] = ""
+    lease_namespace: Annotated[str, Field(min_length=1, description="where the Lease is")] = "default"
+    lease_name: Annotated[str, Field(min_length=1)] = "foresail-controller"
+    identity: Annotated[str, Field(description="who this is in the election; the host's name by default")] = ""
+    tick_s: Annotated[float, Field(ge=1, le=60, description="seconds between two ticks")] = 15.0
+    model: Annotated[str, Field(min_length=1, description="a shipped model, or a folder of one")] = "base"
+    host: Annotated[str, Field(description="address of probes, metrics and read API")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="their port, 0 for a free one")] = 8081
+
+    @property
+    def name(self) -> str:
+        return self.identity or socket.gethostname()
+
+    def source(self, url: str) -> PrometheusSource:
+        """How a Prometheus is asked.
+
+        The controller's own credentials are for its own Prometheus only: a policy that names another could else have
+        them sent there.
+        """
+        patience = timedelta(seconds=self.prometheus_timeout_s)
+        if url != self.prometheus_url:
+            return PrometheusSource(url, timeout=patience, retries=0)
+        return PrometheusSource(
+            url,
+            self.prometheus_token_file,
+            self.prometheus_ca_file,
+            self.prometheus_headers,
+            timeout=patience,
+            retries=0,
+        )
+
+
+def read_settings(environ: Mapping[str, str]) -> ControllerSettings:
+    """The settings that the variables state. Raises BadPolicy with a line for each problem."""
+    given = {name.removeprefix(PREFIX).lower(): text for name, text in environ.items() if name.startswith(PREFIX)}
+    unknown = sorted(given.keys() - ControllerSettings.model_fields.keys())
+    if unknown:
+        known = ", ".join(sorted(PREFIX + name.upper() for name in ControllerSettings.model_fields))
+        raise BadPolicy(f"{', '.join(PREFIX + name.upper() for name in unknown)}: unknown; there are {known}")
+    try:
+        headers = {"prometheus_headers": given["prometheus_headers"]} if "prometheus_headers" in given else {}
+        plain = {name: text for name, text in given.items() if name not in headers}
+        return ControllerSettings.model_validate({**plain, **{k: _object(v) for k, v in headers.items()}})
+    except ValidationError as error:
+        lines = [
+            f"{PREFIX}{str(one['loc'][0]).upper()}: found {one['input']!r}; {one['msg']}" for one in error.errors()
+        ]
+        raise BadPolicy("\n".join(lines)) from error
+
+
+def _object(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

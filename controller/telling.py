@@ -1,0 +1,153 @@
+"""What a policy's object is told of a tick: its status and the events of a transition. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from controller.deciding import Outcome
+from controller.domain import Memory, Mode
+from controller.status import ACTING, DEGRADED, FORECASTING, LIMITED, READY, Condition, conditions
+from controller.subjects import Refusal
+from forecaster.verdict import Ruling
+
+Json = dict[str, Any]
+_MEMORY = TypeAdapter(Memory)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event: Normal or Warning, a reason in CamelCase, what is said, and the action."""
+
+    kind: str
+    reason: str
+    note: str
+    action: str = "Decide"
+
+
+def remembered(policy: Json) -> Memory | None:
+    """The planner's memory that the status keeps; None where there is none, or one of another version."""
+    text = policy.get("status", {}).get("memory")
+    try:
+        return None if text is None else _MEMORY.validate_json(text)
+    except ValidationError:
+        return None
+
+
+def refused(policy: Json, refusal: Refusal, now: datetime) -> Json:
+    """The status of a policy that is not followed; what was known before stays."""
+    before, generation = policy.get("status", {}), policy["metadata"].get("generation", 0)
+    said = [
+        Condition(READY, False, refusal.reason, refusal.message),
+        Condition(FORECASTING, None, "NotReady"),
+        Condition(ACTING, False, "NotReady"),
+    ]
+    return {
+        **before,
+        "observedGeneration": generation,
+        "conditions": conditions(before.get("conditions", []), said, now, generation),
+    }
+
+
+def status_of(policy: Json, outcome: Outcome, problem: Mapping[str, str], failed: str, now: datetime) -> Json:
+    """The status after a decision.
+
+    problem  signal -> what is wrong with its history
+    failed   why the HPA could not be written; empty where it could, or need not
+    """
+    before, generation = policy.get("status", {}), policy["metadata"].get("generation", 0)
+    decision, originals = outcome.decision, outcome.originals
+    said = [
+        Condition(READY, True, "Followed"),
+        _forecasting(outcome),
+        _acting(outcome, failed),
+        _limited(outcome),
+        _degraded(problem),
+    ]
+    verdicts = [one.verdict for one in outcome.forecasts if one.verdict is not None]
+    found: Json = {
+        "observedGeneration": generation,
+        "conditions": conditions(before.get("conditions", []), said, now, generation),
+        "mode": outcome.policy.mode.value,
+        "floor": decision.floor,
+        "original": {"minReplicas": originals.floor},
+        "decision": decision.summary()[:1024],
+        "decidedAt": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "ready": outcome.observed.ready,
+        "memory": _MEMORY.dump_json(outcome.kept.memory).decode(),
+    }
+    if originals.metric is not None:
+        found["original"]["target"] = originals.target or ""
+        found["target"] = originals.ours_target or ""
+    if decision.wanted is not None:
+        found["wanted"] = decision.wanted
+    if outcome.observed.hpa_wish is not None:
+        found["hpaAlone"] = outcome.observed.hpa_wish
+    skills = [one.skill for one in verdicts if one.skill is not None]
+    covered = [one.coverage for one in verdicts if one.coverage is not None]
+    if skills:
+        found["skill"] = f"{max(skills):.2f}"
+    if covered:
+        found["coverage"] = f"{min(covered):.2f}"
+    return found
+
+
+def events_of(before: Json, after: Json, outcome: Outcome) -> list[Told]:
+    """What is worth an event: a floor that moved, and a condition that flipped."""
+    told = []
+    decision = outcome.decision
+    if outcome.policy.mode is Mode.ACTIVE and decision.floor != decision.previous:
+        reason = "FloorRaised" if decision.floor > decision.previous else "FloorLowered"
+        told.append(Told("Normal", reason, decision.summary()))
+    old = {one["type"]: one["status"] for one in before.get("conditions", [])}
+    for one in after["conditions"]:
+        if old.get(one["type"], "False") != one["status"] and one["type"] in (LIMITED, DEGRADED):
+            kind = "Warning" if one["status"] == "True" else "Normal"
+            told.append(Told(kind, one["reason"], one["message"] or f"{one['type']} is {one['status']}"))
+    return told
+
+
+def _forecasting(outcome: Outcome) -> Condition:
+    if not outcome.forecasts:
+        return Condition(FORECASTING, None if outcome.held else False, "WarmingUp" if outcome.held else "NoForecast",
+                         outcome.held or "no signal has a forecast")  # fmt: skip
+    verdicts = {one.signal: one.verdict for one in outcome.forecasts}
+    words = "; ".join(f"{name}: {one.sentence()}" for name, one in verdicts.items() if one is not None)
+    rulings = {one.ruling for one in verdicts.values() if one is not None}
+    if rulings == {Ruling.ABSTAIN}:
+        return Condition(FORECASTING, False, "Abstain", words)
+    return Condition(FORECASTING, True, "Baseline" if Ruling.ACCEPT not in rulings and rulings else "Accept", words)
+
+
+def _acting(outcome: Outcome, failed: str) -> Condition:
+    if failed:
+        return Condition(ACTING, False, "WriteFailed", failed)
+    if outcome.policy.mode is Mode.ACTIVE:
+        return Condition(ACTING, True, "Active", f"the floor is {max(outcome.decision.floor, outcome.originals.floor)}")
+    if not outcome.given_back:
+        return Condition(ACTING, True, "HandingBack", f"the floor of {outcome.decision.floor} goes back by its ramp")
+    return Condition(ACTING, False, outcome.policy.mode.value, "nothing is changed")
+
+
+def _limited(outcome: Outcome) -> Condition:
+    if outcome.limited is None:
+        return Condition(LIMITED, False, "WithinMaximum")
+    first = min((one.origin + (one.window.first) * one.step for one in outcome.forecasts), default=outcome.decision.at)
+    most = outcome.policy.bounds.max_replicas
+    return Condition(
+        LIMITED, True, "BeyondMaximum",
+        f"from {first:%H:%M} UTC on up to {outcome.limited} replicas may be needed, but the maximum is {most}; raise"
+        " the HPA's maxReplicas and bounds.maxReplicas, or expect overload",
+    )  # fmt: skip
+
+
+def _degraded(problem: Mapping[str, str]) -> Condition:
+    if not problem:
+        return Condition(DEGRADED, False, "AllSignalsRead")
+    reason = sorted(text.partition(":")[0] for text in problem.values())[0]
+    words = "; ".join(f"{name}: {text.partition(': ')[2]}" for name, text in problem.items())
+    return Condition(DEGRADED, True, reason, words)

@@ -1,0 +1,183 @@
+"""Wires the controller together: what `foresail controller` starts, shows once, and gives back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+from controller.adapters.kube.api import Api
+from controller.adapters.prometheus_feed import Feed
+from controller.cluster_metrics import ClusterMetrics
+from controller.deciding import Outcome
+from controller.errors import NotFound
+from controller.live_forecasts import LiveForecasts
+from controller.loop import KubeCluster, Loop, LoopSettings
+from controller.reconcile import Reconciler
+from controller.restoring import age_of, step_back
+from controller.server import Looks, application
+from controller.settings import ControllerSettings
+from controller.subjects import Key, Refusal
+from forecaster.predict import load_forecaster
+from foresail.models import find_model
+from foresail.output import emit_json, err, out
+
+_MINUTE = timedelta(minutes=1)
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class _Wired:
+    api: Api
+    cluster: KubeCluster
+    reconciler: Reconciler
+    forecasts: LiveForecasts
+    metrics: ClusterMetrics
+    looks: Looks
+
+
+@contextlib.asynccontextmanager
+async def _wired(settings: ControllerSettings, kubeconfig: Path | None) -> AsyncIterator[_Wired]:
+    model = load_forecaster(find_model(settings.model))
+    metrics, looks = ClusterMetrics(CollectorRegistry()), Looks()
+    feed, forecasts = Feed(settings.source), LiveForecasts(model)
+
+    def record(key: Key, outcome: Outcome) -> None:
+        metrics.record(key, outcome)
+        looks.record(key, outcome)
+
+    async with await Api.connect(kubeconfig) as api:
+        cluster = KubeCluster(api, settings.namespace, settings.name)
+        reconciler = Reconciler(cluster, feed, forecasts, settings.prometheus_url, record)
+        try:
+            yield _Wired(api, cluster, reconciler, forecasts, metrics, looks)
+        finally:
+            await forecasts.close()
+            feed.close()
+
+
+async def run(settings: ControllerSettings, kubeconfig: Path | None) -> int:
+    """Until SIGTERM or SIGINT, which leave every floor as it is and give the Lease back."""
+    async with _wired(settings, kubeconfig) as wired:
+        loop = Loop(
+            wired.api, wired.cluster, wired.reconciler, wired.metrics,
+            LoopSettings(
+                settings.name, settings.namespace, settings.lease_namespace, settings.lease_name, settings.tick_s
+            ),
+        )  # fmt: skip
+        app = application(loop.missing, wired.metrics.registry, wired.looks)
+        server = _Server(uvicorn.Config(app, settings.host, settings.port, log_level="warning", access_log=False))
+        main = asyncio.current_task()
+        assert main is not None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, main.cancel)
+        with contextlib.suppress(asyncio.CancelledError):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(server.until_cancelled())
+                group.create_task(loop.run())
+    return 0
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to us."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def until_cancelled(self) -> None:
+        serving = asyncio.create_task(self.serve())
+        try:
+            await asyncio.shield(serving)
+        except asyncio.CancelledError:
+            self.should_exit = True
+            await serving
+            raise
+
+
+async def once(settings: ControllerSettings, kubeconfig: Path | None, *, dry: bool, as_json: bool) -> int:
+    """One tick, with the forecasts awaited; 1 where some policy is refused."""
+    async with _wired(settings, kubeconfig) as wired, _synced(wired.cluster):
+        await wired.reconciler.tick(datetime.now(UTC), dry=True)  # noqa: TID251  where time enters
+        await wired.forecasts.settled()
+        found = await wired.reconciler.tick(datetime.now(UTC), dry=dry)  # noqa: TID251
+    rows = {f"{key[0]}/{key[1]}": _shown(one) for key, one in sorted(found.items())}
+    if as_json:
+        emit_json(rows, None)
+    else:
+        for name, row in rows.items():
+            out.print(
+                f"[bold]{name}[/bold]: " + "; ".join(f"{key} {value}" for key, value in row.items()), highlight=False
+            )
+        if not rows:
+            out.print("no policies: kubectl get predictiveautoscalers -A has none")
+    return 1 if any(isinstance(one, Refusal) for one in found.values()) else 0
+
+
+def _shown(one: Outcome | Refusal) -> dict[str, object]:
+    if isinstance(one, Refusal):
+        return {"refused": one.reason, "because": one.message}
+    change = one.change
+    return {
+        "mode": one.policy.mode.value,
+        "floor": one.decision.floor,
+        "previous": one.decision.previous,
+        "writes": None if change is None else {"minReplicas": change.floor, **change.targets},
+        "because": one.decision.summary(),
+    }
+
+
+async def restore(
+    settings: ControllerSettings, kubeconfig: Path | None, if_stale: timedelta | None, within: timedelta | None
+) -> int:
+    """Gives back step by step, a step a minute; with `if_stale` one step, and only where no controller is alive."""
+    async with await Api.connect(kubeconfig) as api:
+        if if_stale is not None:
+            folder = f"/apis/coordination.k8s.io/v1/namespaces/{settings.lease_namespace}/leases"
+            try:
+                age = age_of(await api.get(f"{folder}/{settings.lease_name}"), datetime.now(UTC))  # noqa: TID251
+            except NotFound:
+                age = timedelta.max
+            if age <= if_stale:
+                err.print(f"the Lease was renewed {age.total_seconds():.0f} s ago; nothing to do")
+                return 0
+        cluster = KubeCluster(api, settings.namespace, settings.name)
+        async with _synced(cluster):
+            return await _walk(cluster, if_stale is not None, within)
+
+
+async def _walk(cluster: KubeCluster, one_step: bool, within: timedelta | None) -> int:
+    steps = 0 if within is None else max(1, within // _MINUTE + 1)
+    taken = 0
+    while True:
+        share = float("inf") if steps and taken + 1 >= steps else max(1.0, 10 / steps) if steps else 1.0
+        done = await step_back(cluster, cluster.hpas, cluster.policies, share, datetime.now(UTC))  # noqa: TID251
+        taken += 1
+        for one in done:
+            err.print(f"{one.hpa}: {one.before} → {one.after}{', given back' if one.done else ''}")
+        if one_step or all(one.done for one in done):
+            return 0
+        await asyncio.sleep(_MINUTE.total_seconds())
+
+
+@contextlib.asynccontextmanager
+async def _synced(cluster: KubeCluster) -> AsyncIterator[None]:
+    """While the copies of policies and HPAs are kept."""
+    tasks = [asyncio.create_task(one.run()) for one in cluster.reflectors]
+    try:
+        async with asyncio.timeout(60):
+            for one in cluster.reflectors:
+                await one.until_synced()
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,337 @@
+"""The loop against a real API server and the real HPA controller: raised, told, put back, handed over, given back.
+
+Only the load and the forecaster are made up: what they say is what a scenario is about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from controller.adapters.kube.api import APPLY, Api
+from controller.adapters.kube.hpa_writer import hpa_path
+from controller.adapters.kube.lease import Timing
+from controller.adapters.prometheus_feed import Fed, Problem, SignalKey
+from controller.cluster_metrics import ClusterMetrics
+from controller.live_forecasts import LiveForecasts
+from controller.loop import KubeCluster, Loop, LoopSettings, policies_path
+from controller.originals import ANNOTATION
+from controller.reconcile import FINALIZER, Reconciler
+from controller.restoring import step_back
+from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts
+from forecaster.series import EPOCH, Kind, Series
+from tests.cluster.api import ApiError
+from tests.cluster.control_plane import ControlPlane, make_namespace
+from tests.cluster.kubelet import kubelet
+from tests.cluster.metrics_server import Board, Measured, metrics_server
+from tests.cluster.workloads import a_deployment, an_external_metric, an_hpa
+from tests.helpers.processes import until as wait_until
+
+pytestmark = pytest.mark.cluster
+Json = dict[str, Any]
+CRD = Path(__file__).parents[2] / "deploy" / "crds" / "predictiveautoscaler.yaml"
+MINUTE = timedelta(minutes=1)
+TIMING = Timing(3.0, 2.0, 0.3)
+
+
+@dataclass
+class World:
+    """What a scenario says: the load now, the peak that is forecast, and whether Prometheus answers."""
+
+    load: float = 100.0
+    peak: float = 100.0
+    away: bool = False
+
+    name: str = "made up"
+
+    def read(self, keys: Collection[SignalKey], now: datetime) -> Mapping[SignalKey, Fed]:
+        bins = (now - EPOCH) // MINUTE
+        series = Series(EPOCH + (bins - 60) * MINUTE, MINUTE, np.full(60, self.load), Kind.STOCK, "load")
+        fed = Fed(series, Problem.UNAVAILABLE, "the server does not answer") if self.away else Fed(series)
+        return dict.fromkeys(keys, fed)
+
+    def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
+        shape = (1, HORIZON, len(LEVELS))
+        return [
+            Forecasts(
+                ask.origins, LEVELS, np.full(shape, self.peak), np.full(shape[::2], self.peak), ask.window, self.name
+            )
+            for ask in asks
+        ]
+
+
+@dataclass
+class Stage:
+    """A namespace with a deployment of real pods, its HPA on connections, and a policy."""
+
+    cluster: ControlPlane
+    namespace: str
+    board: Board
+
+    @property
+    def hpa(self) -> Json:
+        return self.cluster.api.get(hpa_path(self.namespace, "gateway"))
+
+    @property
+    def policy(self) -> Json:
+        return self.cluster.api.get(f"{policies_path(self.namespace)}/gateway")
+
+    @property
+    def pods(self) -> int:
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/gateway"
+        return int(self.cluster.api.get(path)["status"].get("readyReplicas", 0))
+
+    def edit(self, **spec: object) -> None:
+        self.cluster.api.patch(f"{policies_path(self.namespace)}/gateway", {"spec": spec})
+
+    def condition(self, kind: str) -> tuple[str, str]:
+        found = {
+            one["type"]: (one["status"], one["reason"]) for one in self.policy.get("status", {}).get("conditions", [])
+        }
+        return found.get(kind, ("", ""))
+
+    def events(self) -> set[str]:
+        path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+        return {one["reason"] for one in self.cluster.api.get(path)["items"] if one["regarding"]["name"] == "gateway"}
+
+
+def a_policy(namespace: str, **spec: object) -> Json:
+    return {
+        "apiVersion": "foresail.dev/v1alpha1",
+        "kind": "PredictiveAutoscaler",
+        "metadata": {"name": "gateway", "namespace": namespace},
+        "spec": {
+            "hpaRef": {"name": "gateway"},
+            "mode": "Active",
+            "signals": [{"name": "connections", "kind": "Stock", "query": "connections", "capacityPerPod": "100"}],
+            "bounds": {"minReplicas": 2, "maxReplicas": 20},
+            "rampDown": {"hold": "1s", "percentPerMinute": 100},
+            **spec,
+        },
+    }
+
+
+def the_hpa(namespace: str, label: str = "one") -> Json:
+    made = an_hpa("gateway", [an_external_metric("connections", "70")], low=2, high=12)
+    made["metadata"] |= {"namespace": namespace, "labels": {"release": label}}
+    return made
+
+
+@pytest.fixture
+def stage(cluster: ControlPlane, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    namespace = request.node.name.replace("_", "-")[-50:].strip("-").split("[")[0]
+    make_namespace(cluster.api, namespace)
+    with contextlib.suppress(ApiError):
+        cluster.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", yaml.safe_load(CRD.read_text()))
+    board = Board(external_metrics={(namespace, "connections"): [Measured("100")]})
+    with metrics_server(cluster, board), kubelet(cluster.api):
+        cluster.api.create(f"/apis/apps/v1/namespaces/{namespace}/deployments", a_deployment("gateway", replicas=2))
+        wait_until(lambda: _served(cluster, namespace))
+        yield Stage(cluster, namespace, board)
+
+
+def _served(cluster: ControlPlane, namespace: str) -> bool:
+    try:
+        cluster.api.get(policies_path(namespace))
+    except ApiError:
+        return False
+    return True
+
+
+async def _apply(api: Api, made: Json) -> Json:
+    path = hpa_path(made["metadata"]["namespace"], "gateway")
+    return await api.patch(path, made, APPLY, {"fieldManager": "owner"})
+
+
+@contextlib.asynccontextmanager
+async def controller(stage: Stage, world: World, identity: str = "one") -> AsyncIterator[Loop]:
+    """A controller, until the block ends as a SIGTERM would end it."""
+    async with await Api.connect(stage.cluster.kubeconfig) as api:
+        cluster, forecasts = KubeCluster(api, stage.namespace, identity), LiveForecasts(world)
+        metrics = ClusterMetrics(CollectorRegistry())
+        reconciler = Reconciler(cluster, world, forecasts, "http://prometheus", metrics.record)
+        settings = LoopSettings(identity, stage.namespace, stage.namespace, "foresail", 0.5, TIMING)
+        loop = Loop(api, cluster, reconciler, metrics, settings)
+        task = asyncio.create_task(loop.run())
+        try:
+            yield loop
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await forecasts.close()
+
+
+async def until(what: Callable[[], bool], seconds: float = 40) -> None:
+    limit = time.monotonic() + seconds
+    while not await asyncio.to_thread(what):
+        assert time.monotonic() < limit, "did not come to be"
+        await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+async def owner(stage: Stage) -> AsyncIterator[Api]:
+    async with await Api.connect(stage.cluster.kubeconfig) as api:
+        await _apply(api, the_hpa(stage.namespace))
+        yield api
+
+
+async def _make_policy(api: Api, stage: Stage, **spec: object) -> None:
+    await api.create(policies_path(stage.namespace), a_policy(stage.namespace, **spec))
+
+
+async def test_capacity_comes_before_the_load_and_goes_back(stage: Stage, owner: Api) -> None:
+    original = stage.hpa["spec"]
+    world = World(peak=950.0)
+    await _make_policy(owner, stage)
+    async with controller(stage, world):
+        await until(lambda: stage.pods == 10)
+        assert stage.hpa["spec"]["minReplicas"] == 10
+        assert "foresail" not in {entry["manager"] for entry in stage.hpa["metadata"]["managedFields"]}
+        await until(lambda: stage.condition("Acting") == ("True", "Active"))
+        await until(lambda: "FloorRaised" in stage.events())
+        assert stage.policy["status"]["original"] == {"minReplicas": 2}
+        assert FINALIZER in stage.policy["metadata"]["finalizers"]
+
+        # The owner's next apply succeeds, and takes nobody's pods away.
+        applied = await _apply(owner, the_hpa(stage.namespace, label="two"))
+        assert applied["spec"]["minReplicas"] == 2
+        await until(lambda: stage.hpa["spec"]["minReplicas"] == 10, seconds=2)
+        assert stage.hpa["metadata"]["labels"]["release"] == "two"
+        await until(lambda: "FloorReset" in stage.events())
+        assert stage.pods == 10
+
+        stage.edit(mode="Paused")
+        await until(lambda: stage.hpa["spec"] == original)
+        assert ANNOTATION not in stage.hpa["metadata"].get("annotations", {})
+        await until(lambda: stage.condition("Acting") == ("False", "Paused"))
+
+        stage.edit(mode="Active")
+        await until(lambda: stage.hpa["spec"]["minReplicas"] == 10)
+        await owner.delete(f"{policies_path(stage.namespace)}/gateway")
+        await until(lambda: stage.hpa["spec"] == original)
+        await until(lambda: not stage.cluster.api.get(policies_path(stage.namespace))["items"])
+
+
+async def test_observe_changes_nothing(stage: Stage, owner: Api) -> None:
+    before = stage.hpa
+    await _make_policy(owner, stage, mode="Observe")
+    async with controller(stage, World(peak=950.0)):
+        await until(lambda: stage.policy.get("status", {}).get("wanted") == 10)
+        await until(lambda: stage.condition("Ready") == ("True", "Followed"))
+        after = stage.hpa
+        assert (after["spec"], after["metadata"].get("annotations")) == (
+            before["spec"], before["metadata"].get("annotations")
+        )  # fmt: skip
+        assert "finalizers" not in stage.policy["metadata"]
+
+
+async def test_a_successor_goes_on_without_a_flap(stage: Stage, owner: Api) -> None:
+    await _make_policy(owner, stage, rampDown={"hold": "1m", "percentPerMinute": 10})
+    world = World(peak=950.0)
+    async with controller(stage, world, "one") as first:
+        await until(lambda: stage.hpa["spec"]["minReplicas"] == 10)
+        async with controller(stage, world, "two") as second:
+            await asyncio.sleep(1.5)
+            assert (first.leading, second.leading) == (True, False)
+    versions = {stage.hpa["metadata"]["annotations"][ANNOTATION]}
+    async with controller(stage, world, "three") as third:
+        await until(lambda: third.leading)
+        limit = time.monotonic() + 4
+        while time.monotonic() < limit:
+            versions.add(stage.hpa["metadata"]["annotations"][ANNOTATION])
+            assert stage.hpa["spec"]["minReplicas"] == 10
+            await asyncio.sleep(0.2)
+    assert len(versions) == 1
+
+
+async def test_a_prometheus_that_is_away_takes_no_pods(stage: Stage, owner: Api) -> None:
+    await _make_policy(owner, stage)
+    world = World(peak=950.0)
+    async with controller(stage, world):
+        await until(lambda: stage.pods == 10)
+        world.away = True
+        await until(lambda: stage.condition("Degraded") == ("True", "PrometheusUnavailable"))
+        await asyncio.sleep(3)
+        assert stage.hpa["spec"]["minReplicas"] == 10
+        world.away = False
+        await until(lambda: stage.condition("Degraded")[0] == "False")
+        assert stage.hpa["spec"]["minReplicas"] == 10
+
+
+async def test_the_target_is_moved_and_given_back(stage: Stage, owner: Api) -> None:
+    original = stage.hpa["spec"]
+    stage.board.external_metrics[stage.namespace, "connections"] = [Measured("420")]
+    await until(lambda: stage.hpa.get("status", {}).get("currentReplicas") == 6)
+    target = {"metric": "connections", "min": 60, "max": 90}
+    await _make_policy(owner, stage, levers=["Floor", "Target"], target=target)
+    async with controller(stage, World(load=420.0, peak=430.0)):
+        await until(lambda: stage.hpa["spec"]["metrics"][0]["external"]["target"]["averageValue"] == "90")
+        again = await _apply(owner, the_hpa(stage.namespace, label="two"))
+        assert again["spec"]["metrics"][0]["external"]["target"]["averageValue"] == "70"
+        await until(lambda: stage.hpa["spec"]["metrics"][0]["external"]["target"]["averageValue"] == "90", seconds=2)
+        stage.edit(mode="Paused")
+        await until(lambda: stage.hpa["spec"] == original)
+        assert ANNOTATION not in stage.hpa["metadata"].get("annotations", {})
+
+
+async def test_what_cannot_be_followed_is_said_and_the_others_go_on(stage: Stage, owner: Api) -> None:
+    await _make_policy(owner, stage)
+    lost = a_policy(stage.namespace, hpaRef={"name": "nobody"})
+    lost["metadata"]["name"] = "lost"
+    twice = a_policy(stage.namespace)
+    twice["metadata"]["name"] = "twice"
+    await asyncio.sleep(1.1)  # ages are in whole seconds
+    for one in (lost, twice):
+        await owner.create(policies_path(stage.namespace), one)
+
+    def ready(name: str) -> str:
+        found = stage.cluster.api.get(f"{policies_path(stage.namespace)}/{name}").get("status", {})
+        return next((one["reason"] for one in found.get("conditions", []) if one["type"] == "Ready"), "")
+
+    async with controller(stage, World(peak=950.0)):
+        await until(lambda: stage.hpa["spec"]["minReplicas"] == 10)
+        await until(lambda: (ready("lost"), ready("twice")) == ("HpaNotFound", "DuplicatePolicy"))
+        stage.edit(bounds={"minReplicas": 3, "maxReplicas": 5})
+        await until(lambda: stage.hpa["spec"]["minReplicas"] == 5)
+        await until(lambda: stage.condition("Limited")[0] == "False")
+
+
+async def test_more_than_the_maximum_is_a_condition(stage: Stage, owner: Api) -> None:
+    await _make_policy(owner, stage)
+    async with controller(stage, World(peak=1850.0)):
+        await until(lambda: stage.condition("Limited") == ("True", "BeyondMaximum"))
+        assert stage.hpa["spec"]["minReplicas"] <= 12
+
+
+async def test_without_any_controller_the_floor_walks_back(stage: Stage, owner: Api) -> None:
+    original = stage.hpa["spec"]
+    await _make_policy(owner, stage, rampDown={"hold": "1m", "percentPerMinute": 30})
+    async with controller(stage, World(peak=950.0)):
+        await until(lambda: stage.pods == 10)
+    async with await Api.connect(stage.cluster.kubeconfig) as api:
+        cluster = KubeCluster(api, stage.namespace, "watchdog")
+        tasks = [asyncio.create_task(one.run()) for one in cluster.reflectors]
+        for one in cluster.reflectors:
+            await one.until_synced()
+        floors = []
+        for _ in range(8):
+            steps = await step_back(cluster, cluster.hpas, cluster.policies, 1.0, datetime.now().astimezone())  # noqa: TID251
+            floors += [one.after for one in steps]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    assert floors[0] == 7
+    assert floors == sorted(floors, reverse=True)
+    assert stage.hpa["spec"] == original
+    assert ANNOTATION not in stage.hpa["metadata"].get("annotations", {})

@@ -66,10 +66,18 @@ def wish_of(hpa: Json, originals: Originals | None, before: Alone, now: datetime
         unit = MILLI if metric.target_type is not TargetType.UTILIZATION else 1
         metrics.append(MetricSpec(key, Source.EXTERNAL, target))
         seen[key] = (round(total * unit),)
-    there = current if before.replicas is None else before.replicas
     plain = replace(spec, metrics=tuple(metrics))
+    there = before.replicas
+    if there is None:
+        there = current if originals is None or not originals.holds else _at_rest(plain, seen)
     sync = step(plain, before.state, Scale(there, there), Metrics(external=seen), now)
     return HpaWish(sync.replicas, totals, Alone(sync.replicas, sync.state))
+
+
+def _at_rest(spec: HpaSpec, seen: Mapping[str, tuple[int, ...]]) -> int:
+    """Where the HPA would be under this load. The pods that are there are no sign of it: a floor of ours holds them."""
+    needs = [-(-seen[metric.name][0] // metric.target) for metric in spec.metrics]
+    return min(max(*needs, spec.min_replicas, 1), spec.max_replicas)
 
 
 def _manifest(hpa: Json) -> Json:
@@ -107,6 +115,18 @@ def _reported(hpa: Json, current: int) -> Iterator[tuple[tuple[str, Source], tup
         if "averageUtilization" in shown:
             yield (name_of(part), source), (float(shown["averageUtilization"]) * current, False)
         elif "averageValue" in shown and "value" not in shown:
-            yield (name_of(part), source), (float(quantity(shown["averageValue"])) * current, False)
+            yield (name_of(part), source), (_total(shown["averageValue"], source, current), False)
         elif "value" in shown:
             yield (name_of(part), source), (float(quantity(shown["value"])), True)
+
+
+def _total(average: str, source: Source, current: int) -> float:
+    """The least total of which this can be the mean.
+
+    Of what is no pod's own the HPA rounds the mean up, to thousandths: taken at its word, a load of exactly two pods
+    would be one of three.
+    """
+    milli = quantity(average) * MILLI
+    if source in (Source.EXTERNAL, Source.OBJECT) and milli > 0:
+        return float((milli - 1) * current + 1) / MILLI
+    return float(milli * current) / MILLI

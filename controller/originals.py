@@ -63,7 +63,7 @@ def read(hpa: Json) -> Originals | None:
 def taken(hpa: Json, policy: str, metric: str | None) -> Originals:
     """The originals as they are to be from now on: those noted, with what the owner has changed since.
 
-    A value that is neither what we wrote nor the owner's of before is a new one of the owner's.
+    A value that is not what we wrote is the owner's. One of theirs that happens to be ours cannot be told from it.
     """
     floor, target = floor_of(hpa), None if metric is None else target_of(hpa, metric)
     before = read(hpa)

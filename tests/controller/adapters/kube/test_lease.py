@@ -1,0 +1,76 @@
+"""Elections on a real API server: one leads, its end is another's beginning, and nobody leads past the deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from controller.adapters.kube.api import Api
+from controller.adapters.kube.lease import Elector, Timing
+from tests.cluster.control_plane import ControlPlane
+from tests.controller.adapters.kube.access import behind_a_proxy
+from tests.controller.adapters.kube.test_reflector import until
+
+TIMING = Timing(2.0, 1.2, 0.2)
+FOLDER = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+
+
+@contextlib.asynccontextmanager
+async def standing(elector: Elector) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(elector.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.cluster
+async def test_one_leads_and_hands_over_at_once(cluster: ControlPlane) -> None:
+    async with await Api.connect(cluster.kubeconfig) as api:
+        one, two = (Elector(api, "default", "handed-over", name, TIMING) for name in ("one", "two"))
+        async with standing(one) as first:
+            await until(lambda: one.leading)
+            async with standing(two):
+                limit = time.monotonic() + 2.5  # longer than a lease
+                while time.monotonic() < limit:
+                    assert (one.leading, two.leading) == (True, False)
+                    await asyncio.sleep(0.05)
+                first.cancel()
+                ended = time.monotonic()
+                await until(lambda: two.leading)
+                assert time.monotonic() - ended < TIMING.lease
+                assert not one.leading
+                spec = (await api.get(f"{FOLDER}/handed-over"))["spec"]
+                assert (spec["holderIdentity"], spec["leaseTransitions"]) == ("two", 1)
+
+
+@pytest.mark.cluster
+async def test_who_cannot_renew_stops_before_another_begins(cluster: ControlPlane, tmp_path: Path) -> None:
+    async with await Api.connect(cluster.kubeconfig) as api, behind_a_proxy(cluster, tmp_path) as (cut_off, proxy):
+        one = Elector(cut_off, "default", "cut-off", "one", TIMING)
+        two = Elector(api, "default", "cut-off", "two", TIMING)
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(standing(one))
+            await until(lambda: one.leading)
+            await stack.enter_async_context(standing(two))
+            proxy.hold()
+            limit = time.monotonic() + 15
+            while not two.leading:
+                assert time.monotonic() < limit
+                await asyncio.sleep(0.01)
+            assert not one.leading
+            proxy.pass_on()
+            await asyncio.sleep(1)
+            assert (one.leading, two.leading) == (False, True)
+
+
+@pytest.mark.parametrize("spans", [(10, 10, 2), (15, 2, 2), (15, 10, 0)])
+def test_times_that_do_not_fit_are_refused(spans: tuple[float, float, float]) -> None:
+    with pytest.raises(ValueError, match="each must be longer than the next"):
+        Timing(*spans)

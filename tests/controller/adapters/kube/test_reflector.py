@@ -1,0 +1,127 @@
+"""The copy of a kind of objects: it is what the server has, through breaks of every sort, and it does not hammer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.adapters.kube.reflector import Patience, Reflector
+from controller.errors import ApiAway, Gone
+from tests.cluster.control_plane import ControlPlane, make_namespace
+from tests.controller.adapters.kube.access import behind_a_proxy
+
+Json = dict[str, Any]
+QUICK = Patience(silence=1.0, watch=30, first=0.05, longest=0.5)
+
+
+@contextlib.asynccontextmanager
+async def running(reflector: Reflector) -> AsyncIterator[None]:
+    task = asyncio.create_task(reflector.run())
+    try:
+        await asyncio.wait_for(reflector.until_synced(), 20)
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(what: Callable[[], bool], seconds: float = 20) -> None:
+    limit = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < limit, "did not come to be"
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.cluster
+async def test_it_has_what_the_server_has_through_every_break(cluster: ControlPlane, tmp_path: Path) -> None:
+    make_namespace(cluster.api, "reflected")
+    path = "/api/v1/namespaces/reflected/configmaps"
+    told: list[tuple[str, str]] = []
+
+    def make(name: str) -> None:
+        cluster.api.create(path, {"metadata": {"name": name}})
+
+    def names() -> set[str]:
+        return {name for _, name in reflector.objects}
+
+    make("before")
+    async with behind_a_proxy(cluster, tmp_path) as (api, proxy):
+        reflector = Reflector(api, path, lambda kind, one: told.append((kind, one["metadata"]["name"])), QUICK)
+        async with running(reflector):
+            assert "before" in names()
+            make("watched")
+            await until(lambda: "watched" in names())
+            proxy.hold()  # half open: only its own patience tells
+            make("unseen")
+            cluster.api.delete(f"{path}/before")
+            await asyncio.sleep(0.3)
+            assert "unseen" not in names()
+            await proxy.refuse()
+            proxy.pass_on()
+            await asyncio.sleep(0.3)
+            proxy.accept()
+            await until(lambda: "unseen" in names() and "before" not in names())
+            proxy.hold()
+            make("later")
+            await asyncio.sleep(1.2)
+            proxy.pass_on()
+            await until(lambda: "later" in names())
+    assert ("DELETED", "before") in told
+    assert [kind for kind, name in told if name == "watched"] == ["ADDED"]
+
+
+class Script:
+    """A server that answers as a test says."""
+
+    def __init__(self, *answers: object) -> None:
+        self.answers = list(answers)
+        self.lists = 0
+
+    async def get(self, path: str, params: Any = None) -> Json:
+        self.lists += 1
+        items = [{"metadata": {"name": "a", "namespace": "b", "resourceVersion": str(self.lists)}}]
+        return {"items": items, "metadata": {"resourceVersion": str(self.lists)}}
+
+    async def watch(self, path: str, params: Any, silence_s: float) -> AsyncIterator[Json]:
+        answer = self.answers.pop(0) if self.answers else ApiAway("away")
+        if isinstance(answer, Exception):
+            raise answer
+        yield answer  # type: ignore[misc]
+
+
+async def test_what_is_gone_is_listed_anew() -> None:
+    server = Script(Gone("watch", 410, "Expired", ""), Gone("watch", 410, "Expired", ""))
+    reflector = Reflector(server, "/a", patience=Patience(first=0.01, longest=0.01))
+    async with running(reflector):
+        await until(lambda: server.lists == 3)
+    assert reflector.objects["b", "a"]["metadata"]["resourceVersion"] == "3"
+
+
+async def test_a_listener_that_fails_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(kind: str, one: Json) -> None:
+        raise KeyError("mine")
+
+    reflector = Reflector(Script(), "/a", fail)
+    async with running(reflector):
+        assert reflector.objects
+    assert "was not taken" in caplog.text
+
+
+async def test_a_server_that_is_away_is_not_hammered() -> None:
+    """With the pauses as they are shipped: fewer than one attempt a second once half a minute has passed."""
+    patience = Patience()
+    ends, at = [], 0.0
+    for failures in range(1, 40):
+        at += patience.pause(failures)
+        ends.append(at)
+    late = [one for one in ends if one >= 30]
+    assert late
+    assert min(b - a for a, b in pairwise(late)) > 1
+    assert sum(one < 30 for one in ends) < 15

@@ -1,0 +1,129 @@
+"""One decision from what was read to what is written: what is held, what is raised, and when all is given back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from controller.deciding import GIVEN_UP, HELD_BLIND, Kept, Outcome, decide
+from controller.decision.plan import first_memory
+from controller.domain import Mode
+from controller.hpa_patch import operations
+from controller.originals import ANNOTATION, raising, taken
+from controller.subjects import Subject, subjects
+from forecaster.forecast import Forecast
+from tests.controller.test_hpa_patch import applied
+from tests.controller.test_hpa_wish import an_hpa, average
+from tests.controller.test_subjects import a_policy
+from tests.helpers.builders import a_forecast, at
+
+Json = dict[str, Any]
+RISE = [a_forecast(peak=9000.0)]
+
+
+def a_subject(
+    *, floor: int = 2, ours: int | None = None, total: float = 140, mode: str = "Active", **spec: Any
+) -> Subject:
+    """An HPA of 2 to 40 that aims at 700 of the 1,000 that a pod carries; `ours` is a floor of ours in force."""
+    replicas = max(2, ours or 0)
+    hpa = an_hpa(average(total, replicas, "700"), floor=floor, replicas=replicas)
+    hpa["metadata"] |= {"namespace": "chat", "resourceVersion": "7"}
+    if ours is not None:
+        hpa = applied(hpa, operations(hpa, raising(taken(hpa, "chat/gateway", None), ours, None)[0]))
+    bounds = {"minReplicas": 2, "maxReplicas": 30}
+    policy = a_policy(mode=mode, bounds=bounds, **spec)
+    one = subjects({("chat", "gateway"): policy}, {("chat", "gateway"): hpa})["chat", "gateway"]
+    assert isinstance(one, Subject)
+    return one
+
+
+def kept(subject: Subject, floor: int, *, seen_minutes: float = 0, wished_minutes: float = -60) -> Kept:
+    memory = first_memory(subject.workload.policy, at(wished_minutes))
+    memory = replace(memory, floor=floor, decided_at=at(-0.25))
+    return Kept(memory, hpa_uid="1", seen_at=at(seen_minutes))
+
+
+def decided(subject: Subject, forecasts: list[Forecast], before: Kept | None = None, blind: str = "") -> Outcome:
+    return decide(subject, [], forecasts, before, at(), blind)
+
+
+def after(subject: Subject, outcome: Outcome) -> Json:
+    return subject.hpa if outcome.change is None else applied(subject.hpa, operations(subject.hpa, outcome.change))
+
+
+def test_a_rise_raises_the_floor_and_notes_the_owners() -> None:
+    subject = a_subject()
+    hpa = after(subject, decided(subject, RISE))
+    assert hpa["spec"]["minReplicas"] == 9
+    assert ANNOTATION in hpa["metadata"]["annotations"]
+
+
+def test_observe_changes_nothing_and_says_what_it_would() -> None:
+    subject = a_subject(mode="Observe")
+    outcome = decided(subject, RISE)
+    assert (outcome.change, outcome.decision.floor, outcome.decision.applied) == (None, 9, False)
+
+
+def test_from_active_to_observe_is_a_way_back() -> None:
+    subject = a_subject(ours=9, mode="Observe")
+    outcome = decided(subject, RISE, kept(subject, 9))
+    assert outcome.policy.mode is Mode.PAUSED
+    assert 2 <= after(subject, outcome)["spec"]["minReplicas"] < 9
+
+
+@pytest.mark.parametrize("forecasts", [[], RISE])
+def test_before_the_first_forecast_a_floor_is_held(forecasts: list[Forecast]) -> None:
+    subject = a_subject(ours=9)
+    outcome = decided(subject, forecasts)
+    assert after(subject, outcome)["spec"]["minReplicas"] == 9
+    assert bool(outcome.held) == (not forecasts)
+
+
+def test_what_is_not_known_is_held_for_an_hour_and_then_goes_back() -> None:
+    subject = a_subject(ours=9)
+    old = [a_forecast(peak=100.0, known_at=at(-30))]
+    for minutes, floor in ((-1, 9), (-59, 9)):
+        outcome = decided(subject, old, kept(subject, 9, seen_minutes=minutes), "away")
+        assert (outcome.held, after(subject, outcome)["spec"]["minReplicas"]) == ("away", floor)
+    gone = decided(subject, old, kept(subject, 9, seen_minutes=-HELD_BLIND / timedelta(minutes=1)), "away")
+    assert after(subject, gone)["spec"]["minReplicas"] < 9
+
+
+def test_paused_walks_back_and_leaves_nothing() -> None:
+    subject = a_subject(ours=9, mode="Paused")
+    on_the_way = decided(subject, RISE, kept(subject, 9))
+    assert not on_the_way.given_back
+    assert after(subject, on_the_way)["spec"]["minReplicas"] == 8
+    at_the_end = decided(subject, RISE, kept(subject, 2))
+    hpa = after(subject, at_the_end)
+    assert (hpa["spec"]["minReplicas"], hpa["metadata"]["annotations"], at_the_end.given_back) == (2, {}, True)
+
+
+def test_a_floor_that_the_hpa_holds_by_itself_is_let_go() -> None:
+    subject = a_subject(ours=9, mode="Paused", total=9 * 700)
+    outcome = decided(subject, [], kept(subject, 9))
+    assert (outcome.given_back, after(subject, outcome)["spec"]["minReplicas"]) == (True, 2)
+
+
+def test_a_deletion_does_not_wait_for_ever() -> None:
+    subject = a_subject(ours=9)
+    for age, back in ((timedelta(minutes=1), False), (GIVEN_UP + timedelta(seconds=1), True)):
+        leaving = replace(subject, object={"metadata": {"deletionTimestamp": (at() - age).isoformat()}})
+        assert decided(leaving, RISE, kept(subject, 9)).given_back is back
+
+
+def test_the_hpas_maximum_is_the_most_and_is_said() -> None:
+    subject = a_subject()
+    subject.hpa["spec"]["maxReplicas"] = 6
+    outcome = decided(subject, RISE)
+    assert (outcome.limited, after(subject, outcome)["spec"]["minReplicas"]) == (9, 6)
+    assert decided(subject, [a_forecast(peak=5500.0)]).limited is None
+
+
+def test_another_hpa_of_the_name_begins_anew() -> None:
+    subject = a_subject()
+    before = kept(subject, 9)
+    assert decided(subject, RISE, replace(before, hpa_uid="another")).kept.hpa_uid == "1"

@@ -1,0 +1,121 @@
+"""The HPA's own wish from its status: what a real one would come to, whatever floor of ours is in it."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.errors import BadPolicy
+from controller.hpa_wish import Alone, wish_of
+from controller.originals import Originals
+from tests.helpers.builders import at
+
+Json = dict[str, Any]
+TICK = timedelta(seconds=15)
+
+
+def external(name: str, target: Json, current: Json) -> tuple[Json, Json]:
+    part = {"metric": {"name": name}}
+    return {"type": "External", "external": {**part, "target": target}}, {
+        "type": "External", "external": {**part, "current": current}
+    }  # fmt: skip
+
+
+def average(total: float, replicas: int, target: str = "70", name: str = "connections") -> tuple[Json, Json]:
+    shown = {"averageValue": f"{math.ceil(round(1000 * total / replicas, 9))}m"}
+    return external(name, {"type": "AverageValue", "averageValue": target}, shown)
+
+
+def cpu(utilization: int) -> tuple[Json, Json]:
+    def part(kind: str, shown: Json) -> Json:
+        return {"type": "Resource", "resource": {"name": "cpu", kind: shown}}
+
+    return part("target", {"type": "Utilization", "averageUtilization": 70}), part(
+        "current", {"averageUtilization": utilization, "averageValue": "10m"}
+    )
+
+
+def an_hpa(*metrics: tuple[Json, Json], floor: int = 2, replicas: int = 2) -> Json:
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "gateway"}
+    spec = {"scaleTargetRef": reference, "minReplicas": floor, "maxReplicas": 40, "metrics": [m for m, _ in metrics]}
+    status = {"currentReplicas": replicas, "desiredReplicas": replicas, "currentMetrics": [s for _, s in metrics]}
+    return {"metadata": {"name": "gateway", "uid": "1"}, "spec": spec, "status": status}
+
+
+def settled(make: Any, originals: Originals | None, replicas: int, looks: int = 30) -> int | None:
+    """The wish after so many looks at an HPA that stays as it is."""
+    alone, now = Alone(), at()
+    found = None
+    for _ in range(looks):
+        looked = wish_of(make(replicas), originals, alone, now)
+        found, alone, now = looked.replicas, looked.alone, now + TICK
+    return found
+
+
+@pytest.mark.parametrize(
+    ("metric", "expected"),
+    [
+        (lambda n: average(420, n), 6),
+        (lambda n: average(60, n), 2),
+        (lambda n: external("queue", {"type": "Value", "value": "10"}, {"value": f"{19 / n:.3f}"}), 2),
+        (lambda n: cpu(round(350 / n)), 5),
+    ],
+)
+def test_our_floor_has_no_say(metric: Any, expected: int) -> None:
+    """12 pods are there because of us."""
+    noted = Originals("chat/gateway", 2, 12)
+    found = settled(lambda n: an_hpa(metric(n), floor=12, replicas=n), noted, 12)
+    assert found == expected
+
+
+def test_our_target_has_no_say_either() -> None:
+    noted = Originals("chat/gateway", 2, 2, "connections", "70", "90")
+    assert settled(lambda n: an_hpa(average(420, n, "90"), replicas=n), noted, 5) == 6
+
+
+def test_of_several_metrics_the_largest_counts() -> None:
+    assert settled(lambda n: an_hpa(average(420, n), cpu(20), replicas=n), None, 6) == 6
+
+
+def test_a_metric_that_is_missing_is_never_guessed() -> None:
+    hpa = an_hpa(average(420, 6), cpu(40), replicas=6)
+    hpa["status"]["currentMetrics"].pop()
+    before = Alone(6)
+    looked = wish_of(hpa, None, before, at())
+    assert (looked.replicas, looked.alone) == (None, before)
+    assert looked.totals["connections"] == pytest.approx(420, rel=1e-3)
+    assert wish_of({**hpa, "status": {}}, None, Alone(), at()).replicas is None
+
+
+@given(st.floats(1, 2000), st.integers(1, 40))
+def test_totals_are_of_all_pods(total: float, replicas: int) -> None:
+    looked = wish_of(an_hpa(average(total, replicas), replicas=replicas), None, Alone(), at())
+    assert looked.totals["connections"] == pytest.approx(total, abs=0.001 * replicas)
+
+
+def test_a_fall_of_the_load_is_stabilized_as_the_hpa_does() -> None:
+    alone, now = Alone(), at()
+
+    def look(total: float) -> int | None:
+        nonlocal alone, now
+        looked = wish_of(an_hpa(average(total, 12), floor=12, replicas=12), Originals("a/b", 2, 12), alone, now)
+        alone, now = looked.alone, now + TICK
+        return looked.replicas
+
+    assert [look(700) for _ in range(30)][-1] == 10
+    falling: list[tuple[datetime, int | None]] = [(now, look(140)) for _ in range(30)]
+    began = falling[0][0]
+    assert {wish for when, wish in falling if when - began < timedelta(minutes=4)} == {10}
+    assert falling[-1][1] == 2
+
+
+def test_a_spec_that_the_simulation_does_not_know_is_refused() -> None:
+    hpa = an_hpa(average(420, 6))
+    hpa["spec"]["metrics"][0]["external"]["target"] = {"type": "AverageValue"}
+    with pytest.raises(BadPolicy, match=r"gateway: spec\.metrics"):
+        wish_of(hpa, None, Alone(), at())

@@ -1,0 +1,82 @@
+"""Forecasts beside the loop: made once for each newest bin, a failure is its own signal's, and nobody waits."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from controller.adapters.prometheus_feed import SignalKey
+from controller.live_forecasts import LiveForecasts
+from forecaster.baselines import BASELINES
+from forecaster.errors import NoForecast
+from forecaster.forecast import Ask, Forecasts, Window
+from forecaster.series import Kind, Series
+from tests.helpers.worlds import connections, wave
+
+RULE = BASELINES["last-value"]
+
+
+class Slow:
+    """A rule that waits until it may, counts, and refuses a signal by name."""
+
+    name = "slow"
+
+    def __init__(self) -> None:
+        self.may, self.asked = threading.Event(), 0
+        self.may.set()
+
+    def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
+        assert self.may.wait(30)
+        self.asked += len(asks)
+        if any(ask.series.name == "bad" for ask in asks):
+            raise NoForecast("bad: nothing was measured")
+        return RULE.forecast(asks)
+
+
+def wanted(*names: str, minutes: int = 3000) -> dict[tuple[SignalKey, Window], Series]:
+    series = connections(wave(minutes))
+    return {(SignalKey("u", name, Kind.STOCK), Window(1, 4)): series for name in names}
+
+
+async def test_a_forecast_is_made_once_for_each_bin() -> None:
+    slow = Slow()
+    live = LiveForecasts(slow)
+    for _ in range(3):
+        live.ask(wanted("a", "b"))
+        await live.settled()
+    assert slow.asked == 2
+    (key, *_) = wanted("a")
+    made = live.newest(key, "connections")
+    assert made is not None
+    assert (made.signal, made.window) == ("connections", Window(1, 4))
+    live.ask(wanted("a", minutes=3001))
+    await live.settled()
+    assert slow.asked == 3
+    (gone,) = wanted("b")
+    assert live.newest(gone, "connections") is None
+
+
+async def test_nobody_waits_for_one_that_is_being_made() -> None:
+    slow = Slow()
+    slow.may.clear()
+    live = LiveForecasts(slow)
+    (key,) = wanted("a")
+    live.ask(wanted("a"))
+    live.ask(wanted("a", minutes=3001))
+    assert live.newest(key, "connections") is None
+    slow.may.set()
+    await live.settled()
+    made = live.newest(key, "connections")
+    assert made is not None
+    await live.close()
+
+
+async def test_one_without_a_forecast_is_not_the_others_trouble() -> None:
+    live = LiveForecasts(Slow())
+    both = wanted("good", "bad")
+    live.ask(both)
+    await live.settled()
+    good, bad = both
+    assert live.newest(good, "connections") is not None
+    assert (live.newest(bad, "connections"), live.problem(bad)) == (None, "bad: nothing was measured")
+    assert live.problem(good) == ""

@@ -1,0 +1,189 @@
+"""A tick over a cluster in memory: what goes wrong with one policy is said there, and nothing else is touched."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from controller.adapters.prometheus_feed import Fed, SignalKey
+from controller.deciding import Outcome
+from controller.domain import Ownership
+from controller.errors import ApiAway, Conflict
+from controller.hpa_patch import Change, operations
+from controller.live_forecasts import LiveForecasts
+from controller.reconcile import FINALIZER, MOST_RESETS, Reconciler
+from controller.subjects import Refusal
+from controller.telling import Told
+from forecaster.baselines import BASELINES
+from tests.controller.test_deciding import a_subject
+from tests.controller.test_hpa_patch import applied
+from tests.controller.test_subjects import a_policy
+from tests.helpers.builders import at
+from tests.helpers.worlds import connections, wave
+
+Json = dict[str, Any]
+KEY = ("chat", "gateway")
+
+
+class Memory:
+    """A cluster in memory, which may fail."""
+
+    def __init__(self, *policies: Json, ours: int | None = None) -> None:
+        self.policies = {("chat", one["metadata"]["name"]): one for one in policies}
+        self.hpas = {KEY: a_subject(ours=ours).hpa}
+        self.statuses: list[Json] = []
+        self.events: list[Told] = []
+        self.writes = 0
+        self.failing: Exception | None = None
+
+    async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
+        if self.failing:
+            raise self.failing
+        patch = operations(hpa, change)
+        self.writes += bool(patch)
+        self.hpas[KEY] = applied(hpa, patch)
+        return self.hpas[KEY]
+
+    async def write_status(self, policy: Json, status: Json) -> None:
+        policy["status"] = status
+        self.statuses.append(status)
+
+    async def write_finalizers(self, policy: Json, finalizers: list[str]) -> None:
+        policy["metadata"]["finalizers"] = finalizers
+
+    async def tell(self, regarding: Json, told: Told) -> None:
+        self.events.append(told)
+
+    def ready(self, name: str = "gateway") -> tuple[str, str]:
+        conditions = self.policies["chat", name]["status"]["conditions"]
+        return next((one["status"], one["reason"]) for one in conditions if one["type"] == "Ready")
+
+
+class Load:
+    """A load of which so much is measured, the same for every query."""
+
+    def __init__(self, level: float = 8500.0) -> None:
+        self.level = level
+        self.asked: list[Collection[SignalKey]] = []
+
+    def read(self, keys: Collection[SignalKey], now: datetime) -> Mapping[SignalKey, Fed]:
+        self.asked.append(keys)
+        levels = wave(3000, low=self.level - 1, high=self.level)
+        series = connections(levels, start=at() - 3000 * timedelta(minutes=1))
+        return {key: Fed(series) for key in keys}
+
+
+async def ticked(cluster: Memory, times: int = 2, load: Load | None = None) -> Reconciler:
+    forecasts = LiveForecasts(BASELINES["last-value"])
+    reconciler = Reconciler(cluster, load or Load(), forecasts, "http://prometheus")
+    for k in range(times):
+        await reconciler.tick(at(seconds=1 + 15 * k))
+        await forecasts.settled()
+    return reconciler
+
+
+async def test_a_tick_raises_notes_and_tells(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "foresail.decisions")
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    await ticked(cluster)
+    assert cluster.hpas[KEY]["spec"]["minReplicas"] == 9
+    assert cluster.policies[KEY]["metadata"]["finalizers"] == [FINALIZER]
+    assert [one.reason for one in cluster.events] == ["FloorRaised"]
+    assert cluster.ready() == ("True", "Followed")
+    assert '"policy": "chat/gateway"' in caplog.text
+    assert '"floor": 9' in caplog.text
+
+
+async def test_a_steady_state_writes_nothing() -> None:
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    await ticked(cluster, 3)
+    writes, statuses = cluster.writes, len(cluster.statuses)
+    reconciler = await ticked(cluster, 3)
+    assert cluster.writes == writes
+    assert len(cluster.statuses) <= statuses + 1  # a successor says once that it is there
+    before = len(cluster.statuses)
+    for k in range(3, 15):
+        await reconciler.tick(at(seconds=1 + 15 * k))
+    assert len(cluster.statuses) == before
+
+
+async def test_one_query_serves_every_policy_that_asks_it() -> None:
+    other = a_policy("other", hpaRef={"name": "gateway"}, created="2026-03-02T20:00:05Z")
+    load = Load()
+    await ticked(Memory(a_policy(), other), load=load)
+    assert [len(keys) for keys in load.asked] == [1, 1]
+
+
+async def test_dry_writes_nothing() -> None:
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}), a_policy("bad", unknown=1))
+    forecasts = LiveForecasts(BASELINES["last-value"])
+    reconciler = Reconciler(cluster, Load(), forecasts, "http://prometheus")
+    await reconciler.tick(at(seconds=1), dry=True)
+    await forecasts.settled()
+    found = await reconciler.tick(at(seconds=2), dry=True)
+    assert isinstance(found["chat", "bad"], Refusal)
+    good = found[KEY]
+    assert isinstance(good, Outcome)
+    assert good.decision.floor == 9
+    assert (cluster.writes, cluster.statuses, cluster.events) == (0, [], [])
+
+
+async def test_a_write_that_fails_is_said_and_tried_again() -> None:
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    cluster.failing = Conflict("PATCH", 409, "Conflict", "the object has been modified")
+    reconciler = await ticked(cluster)
+    acting = {one["type"]: one["reason"] for one in cluster.policies[KEY]["status"]["conditions"]}["Acting"]
+    assert acting == "WriteFailed"
+    cluster.failing = None
+    await reconciler.tick(at(seconds=40))
+    assert cluster.hpas[KEY]["spec"]["minReplicas"] == 9
+
+
+async def test_what_nobody_thought_of_ends_one_policy_only(caplog: pytest.LogCaptureFixture) -> None:
+    other = a_policy("other", created="2026-03-02T20:00:05Z", unknown=1)
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}), other)
+    cluster.failing = KeyError("never thought of")
+    await ticked(cluster)
+    assert cluster.ready() == ("False", "InternalError")
+    assert cluster.ready("other") == ("False", "BadPolicy")
+    assert "never thought of" in caplog.text
+
+
+async def test_a_reset_is_put_right_so_many_times_an_hour() -> None:
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    reconciler = await ticked(cluster)
+    raised = cluster.hpas[KEY]
+    assert not await reconciler.reassert(raised, at(1))
+    reset = {**raised, "spec": {**raised["spec"], "minReplicas": 2}}
+    done = [await reconciler.reassert(reset, at(1, k)) for k in range(MOST_RESETS + 1)]
+    assert done == [True] * MOST_RESETS + [False]
+    assert await reconciler.reassert(reset, at(62))
+    assert cluster.hpas[KEY]["spec"]["minReplicas"] == 9
+    assert cluster.events[-1].reason == "FloorReset"
+
+
+async def test_a_policy_that_goes_takes_its_floor_with_it() -> None:
+    leaving = a_policy(mode="Active", hpaRef={"name": "nobody"})
+    leaving["metadata"] |= {"deletionTimestamp": at().isoformat(), "finalizers": ["other", FINALIZER]}
+    cluster = Memory(leaving, ours=9)
+    await ticked(cluster, 1)
+    assert leaving["metadata"]["finalizers"] == ["other"]
+    assert cluster.hpas[KEY]["spec"]["minReplicas"] == 2
+
+
+async def test_a_status_that_is_not_taken_is_written_later(caplog: pytest.LogCaptureFixture) -> None:
+    cluster = Memory(a_policy())
+
+    async def away(policy: Json, status: Json) -> None:
+        raise ApiAway("away")
+
+    taken, cluster.write_status = cluster.write_status, away  # type: ignore[method-assign]
+    reconciler = await ticked(cluster)
+    cluster.write_status = taken  # type: ignore[method-assign]
+    assert "the status was not taken: away" in caplog.text
+    await reconciler.tick(at(seconds=40))
+    assert cluster.ready() == ("True", "Followed")

@@ -1,0 +1,84 @@
+"""Giving back without a controller: by each policy's ramp, never below the HPA's own, to the end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from controller.domain import Ownership
+from controller.hpa_patch import Change, operations
+from controller.originals import ANNOTATION
+from controller.restoring import age_of, holding, step_back
+from tests.controller.test_deciding import a_subject
+from tests.controller.test_hpa_patch import applied
+from tests.controller.test_subjects import a_policy
+from tests.helpers.builders import at
+
+Json = dict[str, Any]
+
+
+class Hpas(dict[tuple[str, str], Json]):
+    """HPAs that take what is written."""
+
+    async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
+        assert ownership is Ownership.SHARE
+        after = applied(hpa, operations(hpa, change))
+        self["chat", "gateway"] = after
+        return after
+
+
+def held(ours: int = 20, total: float = 140) -> Hpas:
+    return Hpas({("chat", "gateway"): a_subject(ours=ours, total=total).hpa})
+
+
+async def walked(hpas: Hpas, policies: dict[tuple[str, str], Json], share: float = 1.0) -> list[int]:
+    floors: list[int] = []
+    for _ in range(60):
+        steps = await step_back(hpas, hpas, policies, share, at())
+        if not steps:
+            return floors
+        floors += [one.after for one in steps]
+    raise AssertionError("never ended")
+
+
+@pytest.mark.parametrize(
+    ("policies", "second"),
+    [
+        ({}, 18),
+        ({("chat", "gateway"): a_policy(rampDown={"percentPerMinute": 50})}, 10),
+        ({("chat", "gateway"): a_policy(unknown=1)}, 18),
+    ],
+)
+async def test_it_walks_by_the_ramp_of_the_policy(policies: dict[tuple[str, str], Json], second: int) -> None:
+    hpas = held()
+    floors = await walked(hpas, policies)
+    assert floors[0] == second
+    assert floors == sorted(floors, reverse=True)
+    assert floors[-1] == 2
+    assert hpas["chat", "gateway"]["spec"]["minReplicas"] == 2
+    assert holding(hpas) == []
+
+
+async def test_what_the_hpa_holds_by_itself_is_let_go_at_once() -> None:
+    hpas = held(ours=9, total=9 * 700)
+    assert await walked(hpas, {}) == [2]
+
+
+async def test_it_stops_above_what_the_hpa_wishes_for() -> None:
+    hpas = held(ours=10, total=8 * 700)
+    floors = await walked(hpas, {}, 1.0)
+    assert floors == [9, 8, 2]
+
+
+async def test_all_at_once_is_one_step() -> None:
+    hpas = held()
+    assert holding(hpas) == ["chat/gateway"]
+    assert await walked(hpas, {}, float("inf")) == [2]
+    assert ANNOTATION not in hpas["chat", "gateway"]["metadata"].get("annotations", {})
+
+
+def test_the_age_of_a_lease_is_that_of_its_renewal() -> None:
+    assert age_of({}, at()) == timedelta.max
+    assert age_of({"spec": {"renewTime": "2026-03-02T19:59:00.000000Z"}}, at()) == timedelta(minutes=1)

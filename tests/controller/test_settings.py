@@ -1,0 +1,54 @@
+"""The controller's variables: defaults, bad ones with what is allowed, and credentials that stay at home."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from controller.errors import BadPolicy
+from controller.settings import ControllerSettings, read_settings
+
+
+def test_without_variables_everything_has_a_default() -> None:
+    assert read_settings({"PATH": "/bin"}) == ControllerSettings()
+    assert ControllerSettings().name == socket.gethostname()
+
+
+def test_each_variable_is_a_field() -> None:
+    found = read_settings({
+        "FORESAIL_CONTROLLER_TICK_S": "5", "FORESAIL_CONTROLLER_IDENTITY": "one",
+        "FORESAIL_CONTROLLER_PROMETHEUS_HEADERS": '{"X-Scope-OrgID": "chat"}',
+        "FORESAIL_CONTROLLER_PROMETHEUS_TOKEN_FILE": "/var/run/token",
+    })  # fmt: skip
+    assert (found.tick_s, found.name, found.prometheus_headers) == (5.0, "one", {"X-Scope-OrgID": "chat"})
+    assert found.prometheus_token_file == Path("/var/run/token")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TICKS", "5", "FORESAIL_CONTROLLER_TICKS: unknown; there are FORESAIL_CONTROLLER_HOST"),
+        ("TICK_S", "0", "FORESAIL_CONTROLLER_TICK_S: found '0'; Input should be greater than or equal to 1"),
+        ("PORT", "x", "FORESAIL_CONTROLLER_PORT: found 'x'; Input should be a valid integer"),
+        (
+            "PROMETHEUS_HEADERS",
+            "a=b",
+            "FORESAIL_CONTROLLER_PROMETHEUS_HEADERS: found 'a=b'; Input should be a valid dict",
+        ),
+    ],
+)
+def test_a_bad_one_is_named(name: str, value: str, said: str) -> None:
+    with pytest.raises(BadPolicy) as caught:
+        read_settings({f"FORESAIL_CONTROLLER_{name}": value})
+    assert str(caught.value).startswith(said)
+
+
+def test_a_policys_own_prometheus_does_not_see_our_credentials() -> None:
+    settings = ControllerSettings(
+        prometheus_url="http://ours", prometheus_token_file=Path("/token"), prometheus_headers={"X": "1"}
+    )
+    assert settings.source("http://ours").bearer_token_file == Path("/token")
+    other = settings.source("http://theirs")
+    assert (other.bearer_token_file, dict(other.headers)) == (None, {})

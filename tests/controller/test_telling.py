@@ -1,0 +1,79 @@
+"""What a policy's object is told: each condition with its reason, a memory that comes back, events of transitions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from controller.deciding import Outcome
+from controller.subjects import Refusal
+from controller.telling import events_of, refused, remembered, status_of
+from tests.controller.test_deciding import RISE, a_subject, decided, kept
+from tests.controller.test_subjects import a_policy
+from tests.helpers.builders import ABSTAINED, ACCEPTED, a_forecast, at
+
+Json = dict[str, Any]
+
+
+def told(outcome: Outcome, problem: dict[str, str] | None = None, failed: str = "") -> dict[str, tuple[str, str]]:
+    status = status_of(a_policy(), outcome, problem or {}, failed, at())
+    return {one["type"]: (one["status"], one["reason"]) for one in status["conditions"]}
+
+
+def an_outcome(**changes: Any) -> Outcome:
+    subject = a_subject()
+    return replace(decided(subject, [a_forecast(peak=9000.0, verdict=ACCEPTED)]), **changes)
+
+
+def test_all_is_well() -> None:
+    assert told(an_outcome()) == {
+        "Ready": ("True", "Followed"),
+        "Forecasting": ("True", "Accept"),
+        "Acting": ("True", "Active"),
+        "Limited": ("False", "WithinMaximum"),
+        "Degraded": ("False", "AllSignalsRead"),
+    }
+
+
+def test_what_is_not_well_has_its_reason() -> None:
+    abstained = (a_forecast(peak=9000.0, verdict=ABSTAINED),)
+    assert told(an_outcome(forecasts=abstained))["Forecasting"] == ("False", "Abstain")
+    assert told(an_outcome(forecasts=(), held="warming up"))["Forecasting"] == ("Unknown", "WarmingUp")
+    assert told(an_outcome(), failed="403")["Acting"] == ("False", "WriteFailed")
+    assert told(an_outcome(limited=99))["Limited"] == ("True", "BeyondMaximum")
+    assert told(an_outcome(), {"connections": "StaleData: old"})["Degraded"] == ("True", "StaleData")
+
+
+def test_more_than_the_maximum_says_how_much_and_when() -> None:
+    status = status_of(a_policy(), an_outcome(limited=99), {}, "", at())
+    (said,) = [one["message"] for one in status["conditions"] if one["type"] == "Limited"]
+    assert said.startswith("from 20:01 UTC on up to 99 replicas may be needed, but the maximum is 30; raise")
+
+
+def test_the_memory_comes_back() -> None:
+    outcome = an_outcome()
+    policy = {**a_policy(), "status": status_of(a_policy(), outcome, {}, "", at())}
+    assert remembered(policy) == outcome.kept.memory
+    assert remembered(a_policy()) is None
+    assert remembered({**a_policy(), "status": {"memory": '{"floor": "x"}'}}) is None
+
+
+def test_a_refusal_keeps_what_was_known() -> None:
+    policy = {**a_policy(), "status": status_of(a_policy(), an_outcome(), {}, "", at())}
+    status = refused(policy, Refusal("HpaNotFound", "no HPA"), at(1))
+    ready = next(one for one in status["conditions"] if one["type"] == "Ready")
+    assert (ready["status"], ready["reason"], ready["message"]) == ("False", "HpaNotFound", "no HPA")
+    assert status["memory"] == policy["status"]["memory"]
+
+
+def test_an_event_is_a_transition() -> None:
+    outcome = an_outcome()
+    status = status_of(a_policy(), outcome, {}, "", at())
+    assert [one.reason for one in events_of({}, status, outcome)] == ["FloorRaised"]
+    subject = a_subject(ours=9)
+    same = decided(subject, RISE, kept(subject, 9))
+    assert events_of(status, status_of(a_policy(), same, {}, "", at()), same) == []
+    bad = status_of(a_policy(), same, {"connections": "StaleData: old"}, "", at())
+    (event,) = events_of(status, bad, same)
+    assert (event.kind, event.reason, event.note) == ("Warning", "StaleData", "connections: old")
+    assert [one.kind for one in events_of(bad, status, same)] == ["Normal"]

@@ -1,0 +1,125 @@
+"""The controller as a process against a real API server: ready, looked at once, ended, and given back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from controller.hpa_patch import operations
+from controller.loop import policies_path
+from controller.originals import raising, taken
+from tests.cluster.api import ApiError
+from tests.cluster.control_plane import ControlPlane, make_namespace
+from tests.cluster.workloads import an_external_metric, an_hpa, hpas_path
+from tests.controller.test_hpa_patch import applied
+from tests.controller.test_loop import CRD, a_policy
+from tests.helpers.processes import free_port, until
+
+pytestmark = pytest.mark.cluster
+Json = dict[str, Any]
+NAMESPACE = "in-cluster"
+
+
+def command(cluster: ControlPlane, *arguments: str, **variables: str) -> subprocess.Popen[str]:
+    settings = {
+        "NAMESPACE": NAMESPACE, "LEASE_NAMESPACE": NAMESPACE, "PROMETHEUS_URL": f"http://127.0.0.1:{free_port()}",
+        "TICK_S": "1", **variables,
+    }  # fmt: skip
+    environ = os.environ | {f"FORESAIL_CONTROLLER_{name}": value for name, value in settings.items()}
+    call = [sys.executable, "-m", "foresail", "controller", *arguments, "--kubeconfig", str(cluster.kubeconfig)]
+    return subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ)
+
+
+@pytest.fixture
+def namespace(cluster: ControlPlane) -> Iterator[str]:
+    """A policy in Active over an HPA that nobody syncs: its deployment is not there."""
+    make_namespace(cluster.api, NAMESPACE)
+    with contextlib.suppress(ApiError):
+        cluster.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", yaml.safe_load(CRD.read_text()))
+    until(lambda: _served(cluster))
+    made = an_hpa("gateway", [an_external_metric("connections", "70")], low=2, high=12)
+    cluster.api.create(hpas_path(NAMESPACE), made)
+    cluster.api.create(policies_path(NAMESPACE), a_policy(NAMESPACE))
+    yield NAMESPACE
+    path = f"{policies_path(NAMESPACE)}/gateway"
+    cluster.api.patch(path, {"metadata": {"finalizers": None}})
+    cluster.api.delete(path)
+    cluster.api.delete(f"{hpas_path(NAMESPACE)}/gateway")
+
+
+def _served(cluster: ControlPlane) -> bool:
+    with contextlib.suppress(ApiError):
+        return bool(cluster.api.get(policies_path(NAMESPACE)))
+    return False
+
+
+def raise_floor(cluster: ControlPlane, floor: int) -> Json:
+    """As a controller that is no more would have left it."""
+    path = f"{hpas_path(NAMESPACE)}/gateway"
+    hpa = cluster.api.get(path)
+    change, _ = raising(taken(hpa, f"{NAMESPACE}/gateway", None), floor, None)
+    return cluster.api.replace(path, applied(hpa, operations(hpa, change)))
+
+
+def test_it_runs_is_ready_and_leaves_the_floor_as_it_is(cluster: ControlPlane, namespace: str) -> None:
+    raise_floor(cluster, 8)
+    port = free_port()
+    process = command(cluster, "run", PORT=str(port), IDENTITY="one")
+
+    def ready() -> bool:
+        assert process.poll() is None
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200
+        return False
+
+    def degraded() -> bool:
+        status = cluster.api.get(f"{policies_path(NAMESPACE)}/gateway").get("status", {})
+        found = {one["type"]: (one["status"], one["reason"]) for one in status.get("conditions", [])}
+        return found.get("Degraded") == ("True", "PrometheusUnavailable")
+
+    try:
+        until(ready)
+        until(degraded)
+        assert "foresail_leader 1.0" in httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=30)
+    assert process.returncode == 0, log
+    assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")["spec"]["minReplicas"] == 8
+    lease = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/foresail-controller")
+    assert lease["spec"].get("holderIdentity", "") == ""
+
+
+def test_once_shows_what_it_would_do(cluster: ControlPlane, namespace: str) -> None:
+    before = raise_floor(cluster, 8)
+    process = command(cluster, "once", "--dry-run", "--json")
+    said, log = process.communicate(timeout=60)
+    assert process.returncode == 0, log
+    (row,) = json.loads(said).values()
+    assert (row["mode"], row["floor"]) == ("Active", 8)
+    assert "held" in row["because"]
+    assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway") == before
+
+
+def test_restore_waits_for_nobody_who_is_alive(cluster: ControlPlane, namespace: str) -> None:
+    raise_floor(cluster, 8)
+    stale = command(cluster, "restore", "--if-stale", "45s", LEASE_NAME="nobodys")
+    _, log = stale.communicate(timeout=60)
+    assert (stale.returncode, "in-cluster/gateway: 8 → 2" in log or "8 → " in log) == (0, True), log
+    assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")["spec"]["minReplicas"] < 8
+    raise_floor(cluster, 8)
+    now = command(cluster, "restore", "--now")
+    _, log = now.communicate(timeout=60)
+    hpa = cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")
+    assert (now.returncode, hpa["spec"]["minReplicas"]) == (0, 2), log
+    assert not hpa["metadata"].get("annotations")

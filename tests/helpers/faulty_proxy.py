@@ -1,0 +1,95 @@
+"""A TCP proxy on this machine that can stop passing on, refuse, or break every connection: a network that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+
+class FaultyProxy:
+    """Passes on to one address, as long as it is told nothing else.
+
+    attempts  connections that were asked for
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = host, port
+        self._passing = asyncio.Event()
+        self._passing.set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self.port = 0
+        self.attempts = 0
+        self.refusing = False
+
+    def hold(self) -> None:
+        """From now on nothing arrives, and nobody is told: a connection that is half open."""
+        self._passing.clear()
+
+    def pass_on(self) -> None:
+        self._passing.set()
+
+    async def refuse(self) -> None:
+        """Breaks every connection, and every new one at once."""
+        self.refusing = True
+        for writer in list(self._open):
+            writer.transport.abort()
+
+    def accept(self) -> None:
+        self.refusing = False
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in list(self._open):
+            writer.transport.abort()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.attempts += 1
+        if self.refusing:
+            writer.transport.abort()
+            return
+        there_reader, there_writer = await asyncio.open_connection(*self._target)
+        self._open |= {writer, there_writer}
+        pair = [
+            asyncio.create_task(self._pump(reader, there_writer)),
+            asyncio.create_task(self._pump(there_reader, writer)),
+        ]
+        self._tasks |= set(pair)
+        await asyncio.wait(pair, return_when=asyncio.FIRST_COMPLETED)
+        for one in (writer, there_writer):
+            one.transport.abort()
+            self._open.discard(one)
+        for task in pair:
+            task.cancel()
+        await asyncio.gather(*pair, return_exceptions=True)
+        self._tasks -= set(pair)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError, OSError):
+            while data := await reader.read(65536):
+                await self._passing.wait()
+                writer.write(data)
+                await writer.drain()
+
+
+@contextlib.asynccontextmanager
+async def faulty_proxy(url: str) -> AsyncIterator[FaultyProxy]:
+    """In front of the server at a URL, on a port of its own."""
+    host, _, port = url.partition("://")[2].partition("/")[0].partition(":")
+    proxy = FaultyProxy(host, int(port))
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        await proxy.stop()

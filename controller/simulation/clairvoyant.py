@@ -71,7 +71,7 @@ class Hindsight:
         """The cheapest replicas with at most `budget` ticks of overload, or as few as the bounds allow.
 
         Exact without a budget, and wherever the budget is that of some price. Between two neighbouring prices the
-        dearer plan follows upon the cheaper one, at the tick that spends the budget.
+        dearer plan follows upon the cheaper one, at the tick that spends the budget, where that is worth the change.
         """
         low, high = 0.0, 2.0 * self._dearest
         cheap, safe = self._ready_at(low), self._ready_at(high)
@@ -87,7 +87,7 @@ class Hindsight:
                 high, safe = price, ready
             else:
                 low, cheap = price, ready
-        return self._plan(self._joined(cheap, safe, budget))
+        return min(self._plan(self._joined(cheap, safe, budget)), self._plan(safe), key=self._paid)
 
     def at_price(self, price: float) -> Plan:
         """The replicas with the least of pod-ticks + price * ticks of overload."""
@@ -110,6 +110,11 @@ class Hindsight:
         stood = np.concatenate([np.full(self.start_ticks, first), asked])
         carried = np.lib.stride_tricks.sliding_window_view(stood, self.start_ticks).min(axis=1)[: len(asked)]
         return Plan(first, asked, int((self.counted & (carried < self.needs)).sum()))
+
+    def _paid(self, plan: Plan) -> int:
+        """Pod-ticks of a plan, those of pods that end included."""
+        falls = np.maximum(-np.diff(plan.replicas, prepend=plan.first), 0)
+        return int(plan.replicas[self.counted].sum() + self.drain_ticks * falls.sum())
 
     def _overloaded(self, ready: IntArray) -> BoolArray:
         """[ticks], whether so many ready pods [ticks + 1] are too few."""

@@ -90,6 +90,8 @@ def test_without_a_budget_it_is_exact(case: Hindsight) -> None:
     assert costs(case, as_series(plan))[0] == costs(case, EVERY[overloads(case, EVERY) == fewest]).min()
 
 
+# Where two plans are joined the change itself costs, here more than it spares.
+@example(Hindsight(np.array([3, 2, 0, 3, 3, 4]), np.ones(6, dtype=np.bool_), BOUNDS, 2, 2), 2)
 @given(cases().map(whole), st.integers(1, 5))
 def test_a_budget_is_kept_and_worth_something(case: Hindsight, budget: int) -> None:
     plan, strict = case.cheapest(budget), case.cheapest(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import controller.cluster_metrics
 import controller.metrics
 import gateway.metrics
 from foresail import cli
@@ -19,6 +20,11 @@ def generated() -> Mapping[str, str]:
             "Controller metrics",
             "Generated from `controller/metrics.py`. Base units; a value that is not known is absent.",
             controller.metrics.METRICS,
+        ),
+        "docs/reference/cluster-metrics.md": metrics_reference.page(
+            "Metrics of a controller in a cluster",
+            "Generated from `controller/cluster_metrics.py`. Those of a policy bear its namespace and name.",
+            controller.cluster_metrics.CLUSTER_METRICS,
         ),
         "docs/reference/gateway-metrics.md": metrics_reference.page(
             "Gateway metrics",

@@ -13,7 +13,7 @@ HELD_OUT := twitter_stream* synthetic_ws*
 
 .PHONY: help
 help: ## List these targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: demo
 demo: environment-demo ## The whole loop on this machine: ARGS="--headless --minutes 4 --json out.json"
@@ -25,11 +25,15 @@ foresail: environment-demo ## Any command: ARGS="replay FILE", ARGS="forecast --
 
 .PHONY: test
 test: environment-dev ## All tests that need no torch: ARGS="-k plan" picks some
-	$(VENV)/python -m pytest -m "not train" $(ARGS)
+	$(VENV)/python -m pytest -m "not train and not e2e" $(ARGS)
 
 .PHONY: test-train
 test-train: environment-train ## The tests that need torch: brings 5.5 GB on the first run
 	$(VENV)/python -m pytest -m train $(ARGS)
+
+.PHONY: e2e
+e2e: environment-dev ## The whole on a real control plane, with real sockets and a real Prometheus: minutes
+	$(VENV)/python -m pytest -m e2e -p no:randomly tests/e2e $(ARGS)
 
 .PHONY: control-plane
 control-plane: python ## A real control plane for the tests that want one: takes Go, minutes once and 4 GB of disk

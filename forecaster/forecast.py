@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import numpy as np
+
+from forecaster.errors import BadHistory
 from forecaster.series import FloatArray, IntArray, Series
 from forecaster.verdict import Verdict
 
@@ -33,11 +36,21 @@ class Window:
 
 @dataclass(frozen=True, eq=False)
 class Ask:
-    """Forecast `series` as it was known at each of `origins`, the indices of the last known bins. [origins]"""
+    """Forecast `series` as it was known at each of `origins`, the indices of the last known bins. [origins]
+
+    Raises BadHistory where a value up to the last origin is infinite: no number can be made of it.
+    """
 
     series: Series
     origins: IntArray
     window: Window = Window()
+
+    def __post_init__(self) -> None:
+        last = int(self.origins.max()) if len(self.origins) else -1
+        infinite = np.isinf(self.series.values[: last + 1])
+        if infinite.any():
+            at = self.series.time(int(np.argmax(infinite)))
+            raise BadHistory(f"{self.series.name}: infinite at {at.isoformat()}; leave out what was not measured")
 
 
 @dataclass(frozen=True, eq=False)

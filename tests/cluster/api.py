@@ -52,6 +52,11 @@ class Api:
         """A merge patch: null removes a key, a list replaces a list."""
         return self._call("PATCH", path, {}, change, "application/merge-patch+json")
 
+    def apply(self, path: str, body: Json, *, manager: str, force: bool = False) -> Json:
+        """A server-side apply, which makes what is not there."""
+        query = {"fieldManager": manager, "force": str(force).lower()}
+        return self._call("PATCH", path, query, body, "application/apply-patch+yaml")
+
     def delete(self, path: str, **query: str) -> Json:
         return self._call("DELETE", path, query)
 

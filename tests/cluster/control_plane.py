@@ -49,26 +49,38 @@ class ControlPlane:
         self._api_server = api_server
         self._controller_manager = controller_manager
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._etcd = f"http://127.0.0.1:{free_port()}"
 
     @property
     def api(self) -> Api:
         return self._api
 
+    def api_of(self, token: str) -> Api:
+        """The API server as the owner of a token sees it."""
+        return Api(self.url, token, str(self.certificate))
+
     def start(self) -> None:
         """All three, each when the one before is ready."""
-        etcd = f"http://127.0.0.1:{free_port()}"
         peers = f"http://127.0.0.1:{free_port()}"
-        self._start("etcd", _etcd_flags(self.folder / "etcd", etcd, peers))
+        self._start("etcd", _etcd_flags(self.folder / "etcd", self._etcd, peers))
         (self.folder / "tokens.csv").write_text(
             f'{ADMIN},{ADMIN},1,"system:masters"\n{CONTROLLER_MANAGER},{CONTROLLER_MANAGER},2,"system:masters"\n'
         )
-        self._start("kube-apiserver", {**self._api_server_flags(etcd), **self._api_server})
-        until(lambda: self._made_its_certificate())
+        self.start_api_server()
         self._api = Api(self.url, ADMIN, str(self.certificate))
-        until(lambda: self._answers("kube-apiserver", f"{self.url}/readyz"))
         for user in (ADMIN, CONTROLLER_MANAGER):
-            self._write_kubeconfig(user)
+            self.write_kubeconfig(user, user)
         self.start_controller_manager()
+
+    def start_api_server(self) -> None:
+        """At the same address and with the same certificate as before, if there was one."""
+        self._start("kube-apiserver", {**self._api_server_flags(self._etcd), **self._api_server})
+        until(lambda: self._made_its_certificate())
+        until(lambda: self._answers("kube-apiserver", f"{self.url}/readyz"))
+
+    def kill_api_server(self) -> None:
+        """What it knew is in etcd; the controller manager is left to wait for it."""
+        self._kill("kube-apiserver")
 
     def start_controller_manager(self) -> None:
         port = free_port()
@@ -94,6 +106,22 @@ class ControlPlane:
     def log(self, program: str) -> str:
         """What the program has said so far."""
         return (self.folder / f"{program}.log").read_text(errors="replace")
+
+    def write_kubeconfig(self, user: str, token: str) -> Path:
+        """A file by which a program is that user."""
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [
+                {"name": "test", "cluster": {"server": self.url, "certificate-authority": str(self.certificate)}}
+            ],
+            "users": [{"name": user, "user": {"token": token}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+            "current-context": "test",
+        }
+        path = self.folder / f"{user}.kubeconfig"
+        path.write_text(yaml.safe_dump(config))
+        return path
 
     def _api_server_flags(self, etcd: str) -> dict[str, str]:
         return {
@@ -143,19 +171,6 @@ class ControlPlane:
         ended = self._running[name].poll()
         last = "\n".join(self.log(name).splitlines()[-_LAST_LINES:])
         assert ended is None, f"{name} ended with {ended}; the end of its log:\n{last}"
-
-    def _write_kubeconfig(self, user: str) -> None:
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {"name": "test", "cluster": {"server": self.url, "certificate-authority": str(self.certificate)}}
-            ],
-            "users": [{"name": user, "user": {"token": user}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
-            "current-context": "test",
-        }
-        (self.folder / f"{user}.kubeconfig").write_text(yaml.safe_dump(config))
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecaster.forecast import HORIZON, LEVELS, Forecasts, Window
+from forecaster.errors import BadHistory
+from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts, Window
 from tests.helpers.histories import MINUTE, MONDAY, a_series
 
 
@@ -44,3 +45,12 @@ def test_quantiles_between_levels_are_interpolated_and_held_beyond_them() -> Non
     assert forecast.step_at(HORIZON, 0.999) == 1407.0
     assert forecast.peak_at(0.01) == 0.0
     assert forecast.peak_at(0.97) == pytest.approx(6.5)
+
+
+def test_what_is_infinite_is_no_history() -> None:
+    values = np.arange(10.0)
+    values[4] = np.inf
+    series = a_series(values)
+    assert Ask(series, np.array([3])).series is series  # what comes after an origin is nobody's business
+    with pytest.raises(BadHistory, match=r"infinite at .*T00:04:00\+00:00; leave out what was not measured"):
+        Ask(series, np.array([3, 4]))

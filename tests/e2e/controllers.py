@@ -1,0 +1,87 @@
+"""The controller as processes of their own, and the policy that they follow."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from controller.loop import policies_path
+from tests.cluster.api import ApiError, Json
+from tests.e2e.stage import Scene, Stage, connections_query
+from tests.helpers.processes import ROOT, free_port, until
+
+PER_POD = 40
+CRD = ROOT / "deploy" / "crds" / "predictiveautoscaler.yaml"
+
+
+def a_policy(scene: Scene, mode: str, **spec: object) -> Json:
+    return {
+        "apiVersion": "foresail.dev/v1alpha1",
+        "kind": "PredictiveAutoscaler",
+        "metadata": {"name": "web", "namespace": scene.namespace},
+        "spec": {
+            "hpaRef": {"name": "web"},
+            "mode": mode,
+            "signals": [
+                {
+                    "name": "connections",
+                    "kind": "Stock",
+                    "query": connections_query(scene.namespace),
+                    "capacityPerPod": str(PER_POD),
+                }
+            ],
+            "bounds": {"minReplicas": 1, "maxReplicas": 12},
+            **spec,
+        },
+    }
+
+
+@contextlib.contextmanager
+def controller(stage: Stage, scene: Scene, folder: Path, identity: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`foresail controller run` as a process, ended by SIGTERM; its log is in the folder."""
+    command = [sys.executable, "-m", "foresail", "controller", "run", "--kubeconfig", str(stage.cluster.kubeconfig)]
+    with (folder / f"{scene.namespace}-{identity}.log").open("wb") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment(scene, identity), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def environment(scene: Scene, identity: str) -> dict[str, str]:
+    """The variables of a controller, or of a watchdog, of the scene's namespace."""
+    settings = {
+        "NAMESPACE": scene.namespace, "LEASE_NAMESPACE": scene.namespace, "PROMETHEUS_URL": scene.prometheus.url,
+        "IDENTITY": identity, "PORT": str(free_port()),
+    }  # fmt: skip
+    return {**os.environ, "OMP_NUM_THREADS": "1", **{f"FORESAIL_CONTROLLER_{k}": text for k, text in settings.items()}}
+
+
+def make_crd(stage: Stage) -> None:
+    """The kind of the policies, served."""
+    with contextlib.suppress(ApiError):
+        stage.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", yaml.safe_load(CRD.read_text()))
+    until(lambda: _served(stage))
+
+
+def _served(stage: Stage) -> bool:
+    with contextlib.suppress(ApiError):
+        return bool(stage.api.get(policies_path("default")))
+    return False
+
+
+def status(scene: Scene) -> Json:
+    """What the policy's status says; nothing before the first."""
+    found: Json = scene.api.get(f"{policies_path(scene.namespace)}/web").get("status", {})
+    return found

@@ -155,11 +155,13 @@ async def _apply(api: Api, made: Json) -> Json:
 
 
 @contextlib.asynccontextmanager
-async def controller(stage: Stage, world: World, identity: str = "one") -> AsyncIterator[Loop]:
+async def controller(
+    stage: Stage, world: World, identity: str = "one", metrics: ClusterMetrics | None = None
+) -> AsyncIterator[Loop]:
     """A controller, until the block ends as a SIGTERM would end it."""
     async with await Api.connect(stage.cluster.kubeconfig) as api:
         cluster, forecasts = KubeCluster(api, stage.namespace, identity), LiveForecasts(world)
-        metrics = ClusterMetrics(CollectorRegistry())
+        metrics = metrics or ClusterMetrics(CollectorRegistry())
         reconciler = Reconciler(cluster, world, forecasts, "http://prometheus", metrics.record)
         settings = LoopSettings(identity, stage.namespace, stage.namespace, "foresail", 0.5, TIMING)
         loop = Loop(api, cluster, reconciler, metrics, settings)
@@ -170,6 +172,12 @@ async def controller(stage: Stage, world: World, identity: str = "one") -> Async
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await forecasts.close()
+
+
+def alone(metrics: ClusterMetrics) -> float | None:
+    """What the HPA would hold without us, of the one policy."""
+    samples = (one for family in metrics.registry.collect() for one in family.samples)
+    return next((one.value for one in samples if one.name == "foresail_hpa_alone_replicas"), None)
 
 
 async def until(what: Callable[[], bool], seconds: float = 40) -> None:
@@ -194,7 +202,8 @@ async def test_capacity_comes_before_the_load_and_goes_back(stage: Stage, owner:
     original = stage.hpa["spec"]
     world = World(peak=950.0)
     await _make_policy(owner, stage)
-    async with controller(stage, world):
+    metrics = ClusterMetrics(CollectorRegistry())
+    async with controller(stage, world, metrics=metrics):
         await until(lambda: stage.pods == 10)
         assert stage.hpa["spec"]["minReplicas"] == 10
         assert "foresail" not in {entry["manager"] for entry in stage.hpa["metadata"]["managedFields"]}
@@ -206,21 +215,35 @@ async def test_capacity_comes_before_the_load_and_goes_back(stage: Stage, owner:
         # The owner's next apply succeeds, and takes nobody's pods away.
         applied = await _apply(owner, the_hpa(stage.namespace, label="two"))
         assert applied["spec"]["minReplicas"] == 2
-        await until(lambda: stage.hpa["spec"]["minReplicas"] == 10, seconds=2)
+        await until(lambda: stage.hpa["spec"]["minReplicas"] == 10)
         assert stage.hpa["metadata"]["labels"]["release"] == "two"
         await until(lambda: "FloorReset" in stage.events())
-        assert stage.pods == 10
 
+        # The load has come: the HPA holds those pods by itself, so that the floor may go at once.
+        stage.board.external_metrics[stage.namespace, "connections"] = [Measured("700")]
+        await until(lambda: alone(metrics) == 10)
         stage.edit(mode="Paused")
         await until(lambda: stage.hpa["spec"] == original)
         assert ANNOTATION not in stage.hpa["metadata"].get("annotations", {})
         await until(lambda: stage.condition("Acting") == ("False", "Paused"))
+        assert stage.pods == 10
 
         stage.edit(mode="Active")
         await until(lambda: stage.hpa["spec"]["minReplicas"] == 10)
         await owner.delete(f"{policies_path(stage.namespace)}/gateway")
         await until(lambda: stage.hpa["spec"] == original)
         await until(lambda: not stage.cluster.api.get(policies_path(stage.namespace))["items"])
+
+
+async def test_a_pause_walks_back_by_the_ramp(stage: Stage, owner: Api) -> None:
+    original = stage.hpa["spec"]
+    await _make_policy(owner, stage)
+    async with controller(stage, World(peak=250.0)):
+        await until(lambda: stage.hpa["spec"]["minReplicas"] == 3)
+        stage.edit(mode="Paused")
+        await until(lambda: stage.condition("Acting") == ("True", "HandingBack"))
+        assert stage.hpa["spec"]["minReplicas"] == 3
+        await until(lambda: stage.hpa["spec"] == original)
 
 
 async def test_observe_changes_nothing(stage: Stage, owner: Api) -> None:
@@ -279,7 +302,7 @@ async def test_the_target_is_moved_and_given_back(stage: Stage, owner: Api) -> N
         await until(lambda: stage.hpa["spec"]["metrics"][0]["external"]["target"]["averageValue"] == "90")
         again = await _apply(owner, the_hpa(stage.namespace, label="two"))
         assert again["spec"]["metrics"][0]["external"]["target"]["averageValue"] == "70"
-        await until(lambda: stage.hpa["spec"]["metrics"][0]["external"]["target"]["averageValue"] == "90", seconds=2)
+        await until(lambda: stage.hpa["spec"]["metrics"][0]["external"]["target"]["averageValue"] == "90")
         stage.edit(mode="Paused")
         await until(lambda: stage.hpa["spec"] == original)
         assert ANNOTATION not in stage.hpa["metadata"].get("annotations", {})

@@ -57,9 +57,11 @@ class OwnerAndController(RuleBasedStateMachine):
         before = deepcopy(self.hpa)
         self._write(Change(floor, {"connections": aim}))
         noted = read(before)
-        if noted is None or noted.ours != floor:  # else nobody could tell theirs from ours
-            self.floor = floor
-        if noted is None or as_number(noted.ours_target) != as_number(aim):
+        # Where it is what we wrote nobody can tell theirs from ours: what was noted counts.
+        self.floor = noted.floor if noted is not None and noted.ours == floor else floor
+        if noted is not None and noted.target is not None and as_number(noted.ours_target) == as_number(aim):
+            self.target = noted.target
+        else:
             self.target = aim
         if noted is not None and noted.ours != floor:
             assert was_reset(self.hpa)

@@ -49,7 +49,7 @@ def test_a_rise_that_recurs_meets_pods_that_are_ready(stage: Stage, tmp_path: Pa
             there = ready_by(scene, 5, usual.rise_at + usual.climb)
             assert there is not None, f"only {scene.replicas()} pods: {status(scene).get('decision')}"
             assert there <= usual.rise_at + usual.climb / 2, f"{there - usual.rise_at} after the rise began"
-            until(lambda: scene.users.connected == usual.busy, patience_s=240)
+            until(lambda: scene.users.connected == usual.busy, patience_s=480)
             assert scene.users.lost == 0
             scene.api.patch(f"{policies_path('spike')}/web", {"spec": {"mode": "Paused"}})
             until(lambda: scene.hpa()["spec"] == original, patience_s=120)

@@ -40,7 +40,7 @@ from tests.helpers.processes import until as wait_until
 
 pytestmark = pytest.mark.cluster
 Json = dict[str, Any]
-CRD = Path(__file__).parents[2] / "deploy" / "crds" / "predictiveautoscaler.yaml"
+CRD = Path(__file__).parents[2] / "deploy" / "kubernetes" / "crd.yaml"
 MINUTE = timedelta(minutes=1)
 TIMING = Timing(3.0, 2.0, 0.3)
 

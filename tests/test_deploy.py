@@ -96,6 +96,7 @@ ALLOWED = {
     ("patch", "foresail.dev", "predictiveautoscalers", "status"),
     ("get", "autoscaling", "horizontalpodautoscalers", ""), ("list", "autoscaling", "horizontalpodautoscalers", ""),
     ("watch", "autoscaling", "horizontalpodautoscalers", ""), ("patch", "autoscaling", "horizontalpodautoscalers", ""),
+    ("list", "", "pods", ""), ("watch", "", "pods", ""),
     ("create", "events.k8s.io", "events", ""), ("patch", "events.k8s.io", "events", ""),
 }  # fmt: skip
 VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")

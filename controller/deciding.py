@@ -109,7 +109,8 @@ def followed(subject: Subject, originals: Originals) -> Policy:
     leaving = "deletionTimestamp" in subject.object["metadata"]
     if leaving or (policy.mode is Mode.OBSERVE and (read(hpa) is not None and originals.holds)):
         policy = replace(policy, mode=Mode.PAUSED)
-    return replace(policy, name=name_of(subject), bounds=Bounds(least, most))
+    lead = subject.lead_time or policy.lead_time
+    return replace(policy, name=name_of(subject), bounds=Bounds(least, most), lead_time=lead)
 
 
 def name_of(subject: Subject) -> str:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from controller.adapters.kube.api import MERGE_PATCH, Api
@@ -23,6 +23,7 @@ from controller.cluster_metrics import ClusterMetrics
 from controller.domain import Ownership
 from controller.errors import ClusterError, ControllerError
 from controller.hpa_patch import Change
+from controller.lead_time import LeadTimes, scaled_by
 from controller.originals import was_reset
 from controller.reconcile import Reconciler
 from controller.subjects import Key
@@ -62,6 +63,11 @@ def hpas_path(namespace: str = "") -> str:
     return f"/apis/autoscaling/v2{where}/horizontalpodautoscalers"
 
 
+def pods_path(namespace: str = "") -> str:
+    """Where the pods are: of one namespace, or of all."""
+    return f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
+
+
 class KubeCluster:
     """The cluster as `reconcile` sees it, over the API and two reflectors."""
 
@@ -74,6 +80,8 @@ class KubeCluster:
         self._seen: dict[Key, tuple[object, object]] = {}
         self._policies = Reflector(api, policies_path(namespace), self._policy_changed)
         self._hpas = Reflector(api, hpas_path(namespace), self._hpa_changed)
+        self._leads = LeadTimes()
+        self._pods = Reflector(api, pods_path(namespace), self._pod_changed, keep=False)
 
     def _policy_changed(self, kind: str, one: Json) -> None:
         """What a user changed counts, and not what we wrote into the status."""
@@ -87,6 +95,14 @@ class KubeCluster:
         if kind == "MODIFIED":
             self.on_hpa(one)
 
+    def _pod_changed(self, kind: str, one: Json) -> None:
+        if kind != "DELETED":
+            self._leads.learn(one)
+
+    def lead_time(self, hpa: Json) -> timedelta | None:
+        """As the pods that the HPA scales have shown."""
+        return self._leads.of(scaled_by(hpa))
+
     @property
     def policies(self) -> Mapping[Key, Json]:
         return self._policies.objects
@@ -97,7 +113,13 @@ class KubeCluster:
 
     @property
     def reflectors(self) -> tuple[Reflector, Reflector]:
+        """Without which nothing can be decided."""
         return self._policies, self._hpas
+
+    @property
+    def pods(self) -> Reflector:
+        """Of which lead times are learned; nobody waits for it."""
+        return self._pods
 
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
         """Also what the next tick sees, so that it need not wait for the watch."""
@@ -154,7 +176,7 @@ class Loop:
     async def run(self) -> None:
         """Everything at once; the end of any part ends the others."""
         async with asyncio.TaskGroup() as group:
-            for one in self._cluster.reflectors:
+            for one in (*self._cluster.reflectors, self._cluster.pods):
                 group.create_task(one.run())
             group.create_task(self._elector.run())
             group.create_task(self._ticks())

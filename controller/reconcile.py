@@ -49,6 +49,9 @@ class Cluster(Protocol):
     @property
     def hpas(self) -> Mapping[Key, Json]: ...
 
+    def lead_time(self, hpa: Json) -> timedelta | None:
+        """Of the pods that the HPA scales, as they have shown; None while that is unknown."""
+
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json: ...
 
     async def write_status(self, policy: Json, status: Json) -> None: ...
@@ -98,7 +101,8 @@ class Reconciler:
 
     async def tick(self, now: datetime, *, dry: bool = False) -> dict[Key, Outcome | Refusal]:
         """Every policy once. With `dry` nothing is written."""
-        found = subjects(self._cluster.policies, self._cluster.hpas)
+        subjects_now = subjects(self._cluster.policies, self._cluster.hpas)
+        found = {key: self._timed(one) for key, one in subjects_now.items()}
         for gone in self._known.keys() - found.keys():
             del self._known[gone]
         followed_ones = {key: one for key, one in found.items() if isinstance(one, Subject)}
@@ -130,6 +134,12 @@ class Reconciler:
         note = f"the floor of {floor} was reset by an apply of its owner, and put back"
         await self._cluster.tell(subject.object, Told("Normal", "FloorReset", note, "Reassert"))
         return True
+
+    def _timed(self, one: Subject | Refusal) -> Subject | Refusal:
+        """With the lead time that was measured, where the policy leaves it to us."""
+        if isinstance(one, Refusal) or one.workload.lead_time is not None:
+            return one
+        return replace(one, lead_time=self._cluster.lead_time(one.hpa))
 
     async def _read(self, found: Mapping[Key, Subject], now: datetime) -> Mapping[SignalKey, Fed]:
         keys = {one for subject in found.values() for one in self._keys(subject).values()}
@@ -256,4 +266,6 @@ class Reconciler:
 
 
 def _window(subject: Subject) -> Window:
-    return planning_window(subject.workload.policy, _STEP, _METRIC_LAG)
+    policy = subject.workload.policy
+    lead = subject.lead_time or policy.lead_time
+    return planning_window(replace(policy, lead_time=lead), _STEP, _METRIC_LAG)

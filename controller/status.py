@@ -10,7 +10,7 @@ from typing import Any
 Json = dict[str, Any]
 AT_MOST_EVERY = timedelta(minutes=5)
 """A status that only counts on is written no more often."""
-_LIVE = ("decision", "decidedAt", "memory", "skill", "coverage", "forecastPeak", "hpaAlone", "ready")
+_LIVE = ("decision", "decidedAt", "memory", "skill", "coverage", "forecastPeak", "hpaAlone", "ready", "leadTime")
 """What changes all the time, and is no transition."""
 
 

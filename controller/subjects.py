@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from controller.errors import BadPolicy
@@ -30,11 +31,15 @@ class Refusal:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A policy that is followed: its object, what it says, and its HPA as it was read."""
+    """A policy that is followed: its object, what it says, and its HPA as it was read.
+
+    lead_time  as the workload's pods have shown; None where the policy states one, or too few are known
+    """
 
     object: Json
     workload: Workload
     hpa: Json
+    lead_time: timedelta | None = None
 
 
 def subjects(policies: Mapping[Key, Json], hpas: Mapping[Key, Json]) -> dict[Key, Subject | Refusal]:

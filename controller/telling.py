@@ -78,6 +78,7 @@ def status_of(policy: Json, outcome: Outcome, problem: Mapping[str, str], failed
         "decision": decision.summary()[:1024],
         "decidedAt": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "ready": outcome.observed.ready,
+        "leadTime": f"{outcome.policy.lead_time.total_seconds():.0f}s",
         "memory": _MEMORY.dump_json(outcome.kept.memory).decode(),
     }
     if originals.metric is not None:

@@ -18,7 +18,9 @@ _HEAD = """\
 
 Written by `make docs` from benchmarks/results/planner_rules.json, which `make bench-planner-rules TRACES=FOLDER`
 measures: the last four days of the first 70 % of each trace, one rule of the planner switched off at a time. The bars
-of [every arm on every trace](replay.md) are measured on the rest. The *ratio* is the overload by that of an HPA which
+of [every arm on every trace](replay.md) are measured on the rest. The shipped model has learned from these days of
+ten of the traces, so its forecasts are better here than there: what counts is the difference to the whole planner. The
+*ratio* is the overload by that of an HPA which
 costs the same, in the geometric mean over the public traces whose HPA at 70 % is overloaded for at least 0.05 % of the
 time; *pods* are beside that HPA's, over all traces; *broken* are connections that a scale-down broke.
 

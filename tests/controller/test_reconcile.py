@@ -38,7 +38,11 @@ class Memory:
         self.statuses: list[Json] = []
         self.events: list[Told] = []
         self.writes = 0
+        self.lead: timedelta | None = None
         self.failing: Exception | None = None
+
+    def lead_time(self, hpa: Json) -> timedelta | None:
+        return self.lead
 
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
         if self.failing:
@@ -187,3 +191,11 @@ async def test_a_status_that_is_not_taken_is_written_later(caplog: pytest.LogCap
     assert "the status was not taken: away" in caplog.text
     await reconciler.tick(at(seconds=40))
     assert cluster.ready() == ("True", "Followed")
+
+
+@pytest.mark.parametrize(("spec", "said"), [({}, "97s"), ({"leadTime": "30s"}, "30s")])
+async def test_a_lead_time_is_as_stated_or_as_measured(spec: dict[str, Any], said: str) -> None:
+    cluster = Memory(a_policy(**spec))
+    cluster.lead = timedelta(seconds=97)
+    await ticked(cluster)
+    assert cluster.policies[KEY]["status"]["leadTime"] == said

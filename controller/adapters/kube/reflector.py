@@ -63,8 +63,15 @@ class Reflector:
     """
 
     def __init__(
-        self, server: Server, path: str, on_change: OnChange | None = None, patience: Patience | None = None
+        self,
+        server: Server,
+        path: str,
+        on_change: OnChange | None = None,
+        patience: Patience | None = None,
+        *,
+        keep: bool = True,
     ) -> None:
+        """With `keep` false objects are told and let go, but for their versions: for kinds of which there are many."""
         self.path = path
         self.objects: dict[Key, Json] = {}
         self.synced = False
@@ -73,6 +80,7 @@ class Reflector:
         self._server = server
         self._on_change = on_change or (lambda _, __: None)
         self._patience = patience or Patience()
+        self._keep = keep
         self._version = ""
         self._changed = asyncio.Event()
 
@@ -119,7 +127,7 @@ class Reflector:
             self._tell("DELETED", self.objects.pop(key))
         for key, one in found.items():
             known = self.objects.get(key)
-            self.objects[key] = one
+            self.objects[key] = self._kept(one)
             if known is None or version_of(known) != version_of(one):
                 self._tell("ADDED" if known is None else "MODIFIED", one)
         self._version = page["metadata"]["resourceVersion"]
@@ -140,9 +148,15 @@ class Reflector:
             if event["type"] == "DELETED":
                 self.objects.pop(key_of(one), None)
             elif event["type"] != "BOOKMARK":
-                self.objects[key_of(one)] = one
+                self.objects[key_of(one)] = self._kept(one)
             if event["type"] != "BOOKMARK":
                 self._tell(event["type"], one)
+
+    def _kept(self, one: Json) -> Json:
+        if self._keep:
+            return one
+        names = ("name", "namespace", "resourceVersion")
+        return {"metadata": {name: one["metadata"][name] for name in names if name in one["metadata"]}}
 
     def _tell(self, kind: str, one: Json) -> None:
         try:

@@ -17,7 +17,7 @@ import numpy as np
 from controller.domain import Reading
 from forecaster.errors import BadHistory, BadSource, ForecasterError, QueryRefused, SourceUnavailable
 from forecaster.prometheus import PrometheusReader, PrometheusSource, Query
-from forecaster.range_query import Span, settled
+from forecaster.range_query import Span, is_raw_counter, settled
 from forecaster.series import FloatArray, Kind, Series
 
 HISTORY = timedelta(days=28)
@@ -84,6 +84,7 @@ class Feed:
         self._readers: dict[str, PrometheusReader] = {}
         self._series: dict[SignalKey, Series] = {}
         self._checked: set[SignalKey] = set()
+        self._reads = 0
 
     def read(self, keys: Collection[SignalKey], now: datetime) -> Mapping[SignalKey, Fed]:
         """What is known of each at `now`. A server that does not answer is asked once and not once for each signal."""
@@ -91,10 +92,17 @@ class Feed:
             del self._series[gone]
             self._checked.discard(gone)
         away: dict[str, ForecasterError] = {}
-        found = {key: self._one(key, now, away) for key in keys}
+        found = {key: self._one(key, now, away) for key in self._in_turn(keys)}
         for url in self._readers.keys() - {key.url for key in keys}:
             self._readers.pop(url).close()
         return found
+
+    def _in_turn(self, keys: Collection[SignalKey]) -> list[SignalKey]:
+        """Each read begins with another: a query that is always too slow must not keep the others from being asked."""
+        ordered = sorted(keys)
+        first = self._reads % len(ordered) if ordered else 0
+        self._reads += 1
+        return ordered[first:] + ordered[:first]
 
     def close(self) -> None:
         for reader in self._readers.values():
@@ -123,6 +131,10 @@ class Feed:
         known = np.flatnonzero(series.known)
         if not len(known):
             return Fed(None, Problem.EMPTY, f"{key.query!r} gives nothing; check the names of its metrics and labels")
+        if key.kind is Kind.FLOW and is_raw_counter(series):
+            return Fed(
+                None, Problem.BAD_SERIES, f"{key.query!r} is a counter; ask for its rate, for example rate(…[1m])"
+            )
         self._series[key] = series
         age = now - series.time(int(known[-1]) + 1)
         if age > self._stale_after:

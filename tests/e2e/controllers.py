@@ -18,7 +18,7 @@ from tests.e2e.stage import Scene, Stage, connections_query
 from tests.helpers.processes import ROOT, free_port, until
 
 PER_POD = 40
-CRD = ROOT / "deploy" / "crds" / "predictiveautoscaler.yaml"
+CRD = ROOT / "deploy" / "kubernetes" / "crd.yaml"
 
 
 def a_policy(scene: Scene, mode: str, **spec: object) -> Json:

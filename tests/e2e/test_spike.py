@@ -52,6 +52,6 @@ def test_a_rise_that_recurs_meets_pods_that_are_ready(stage: Stage, tmp_path: Pa
             until(lambda: scene.users.connected == usual.busy, patience_s=480)
             assert scene.users.lost == 0
             scene.api.patch(f"{policies_path('spike')}/web", {"spec": {"mode": "Paused"}})
-            until(lambda: scene.hpa()["spec"] == original, patience_s=120)
+            until(lambda: scene.hpa()["spec"] == original, patience_s=300)  # a hold of two minutes, then the ramp
             assert ANNOTATION not in scene.hpa()["metadata"].get("annotations", {})
             assert scene.users.lost == 0

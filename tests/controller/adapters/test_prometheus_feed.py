@@ -114,6 +114,22 @@ def test_a_server_that_is_slow_is_waited_for_as_long_as_was_said() -> None:
     assert (fed.series, fed.problem) == (None, Problem.UNAVAILABLE)
 
 
+def test_a_slow_query_does_not_keep_the_others_from_being_asked() -> None:
+    with a_server(lambda asked: Answer(b"", hangs="slow" in asked.params.get("query", ""))) as server:
+        made = Feed(lambda url: PrometheusSource(url, timeout=timedelta(seconds=0.3), retries=0))
+        keys = [SignalKey(server.url, query, Kind.STOCK) for query in ("a_slow", "b")]
+        for _ in keys:
+            made.read(keys, END)
+        made.close()
+        assert any(one.params.get("query") == "b" for one in server.asked)
+
+
+def test_a_counter_is_no_flow(prometheus: RunningPrometheus, feed: Feed) -> None:
+    fed = one(feed, SignalKey(prometheus.url, "sum(messages_total)", Kind.FLOW), END)
+    assert (fed.series, fed.problem) == (None, Problem.BAD_SERIES)
+    assert "is a counter; ask for its rate" in fed.text
+
+
 @given(
     st.lists(st.none() | st.floats(0, 9), min_size=1, max_size=20),
     st.lists(st.none() | st.floats(0, 9), min_size=1, max_size=20),

@@ -34,13 +34,15 @@ class Kept:
 
     memory    of the planner
     alone     of the HPA without us; `hpa_uid` tells when it is another one
-    seen_at   when something usable was last known of every signal
+    seen_at   when something usable was last known of every signal; before the first time, None
+    began     when this controller first looked at the policy
     """
 
     memory: Memory
     alone: Alone = field(default_factory=Alone)
     hpa_uid: str = ""
     seen_at: datetime | None = None
+    began: datetime | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +84,7 @@ def decide(
     hpa, metric = subject.hpa, _metric(subject.workload.policy)
     originals = taken(hpa, name_of(subject), metric)
     policy = followed(subject, originals)
-    kept = _fitting(kept or Kept(first_memory(policy, now)), hpa, originals)
+    kept = _fitting(kept or Kept(first_memory(policy, now)), hpa, originals, now)
     wish = wish_of(hpa, originals, kept.alone, now)
     observed = _observed(hpa, wish, readings, originals)
     waiting = _waiting(kept, forecasts, now, blind) if policy.mode is not Mode.PAUSED else ""
@@ -122,11 +124,12 @@ def _metric(policy: Policy) -> str | None:
     return policy.target.metric if policy.target is not None and Lever.TARGET in policy.levers else None
 
 
-def _fitting(kept: Kept, hpa: Json, originals: Originals) -> Kept:
+def _fitting(kept: Kept, hpa: Json, originals: Originals, now: datetime) -> Kept:
     """What was kept, where it is of this very HPA, with the floor that stands in it."""
     uid = hpa["metadata"].get("uid", "")
     if uid != kept.hpa_uid:
         kept = replace(kept, alone=Alone(), hpa_uid=uid)
+    kept = replace(kept, began=kept.began or now)
     if originals.holds and kept.memory.decided_at is None:
         floor = max(originals.ours, kept.memory.floor)
         kept = replace(kept, memory=replace(kept.memory, floor=floor, target=as_number(originals.ours_target)))
@@ -143,11 +146,14 @@ def _observed(hpa: Json, wish: HpaWish, readings: Sequence[Reading], originals: 
 
 def _waiting(kept: Kept, forecasts: Sequence[Forecast], now: datetime, blind: str) -> str:
     """Why the floor is held as it is; empty where it is decided."""
-    if kept.seen_at is None:
-        return "" if forecasts and not blind else (blind or "the first forecasts are being made")
-    if blind and now - kept.seen_at < HELD_BLIND:
+    if forecasts and not blind:
+        return ""
+    since = kept.seen_at or kept.began or now
+    if now - since >= HELD_BLIND:
+        return ""
+    if blind:
         return blind
-    return ""
+    return "" if kept.seen_at else "the first forecasts are being made"
 
 
 def _held(policy: Policy, memory: Memory, now: datetime, why: str) -> Decision:

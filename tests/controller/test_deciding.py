@@ -92,6 +92,15 @@ def test_what_is_not_known_is_held_for_an_hour_and_then_goes_back() -> None:
     assert after(subject, gone)["spec"]["minReplicas"] < 9
 
 
+def test_a_controller_that_never_saw_anything_holds_no_longer() -> None:
+    subject = a_subject(ours=9)
+    never = replace(kept(subject, 9), seen_at=None)
+    for minutes, held in ((-59, True), (-HELD_BLIND / timedelta(minutes=1), False)):
+        outcome = decided(subject, [], replace(never, began=at(minutes)), "away")
+        assert bool(outcome.held) is held
+        assert (after(subject, outcome)["spec"]["minReplicas"] == 9) is held
+
+
 def test_paused_walks_back_and_leaves_nothing() -> None:
     subject = a_subject(ours=9, mode="Paused")
     on_the_way = decided(subject, RISE, kept(subject, 9))

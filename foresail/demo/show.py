@@ -82,14 +82,16 @@ def _run(played: Played, on_tick: Callable[[Moment], None]) -> LiveResult:
                 live.hurry()
 
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        # What is ignored stays so: `nohup` asks for that.
+        heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        for number in heard:
             loop.add_signal_handler(number, stop, number)
         try:
             return await task
         except asyncio.CancelledError:
             raise Stopped(received[0] if received else signal.SIGINT) from None
         finally:
-            for number in _SIGNALS:  # a closed uvloop would keep them, and swallow every later Ctrl-C
+            for number in heard:  # a closed uvloop would keep them, and swallow every later Ctrl-C
                 loop.remove_signal_handler(number)
 
     try:

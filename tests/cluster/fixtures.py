@@ -1,4 +1,4 @@
-"""A control plane for the tests that want one, or the reason why there is none."""
+"""A control plane and its clients for the tests that want them, or the reason why there are none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.control_plane import ControlPlane, control_plane
+from tests.cluster.programs import Program
 from tools.control_plane import NotBuilt, locate
+from tools.kube_clients import NotBrought
+from tools.kube_clients import locate as locate_client
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +32,26 @@ def cluster(control_plane_programs: Path, tmp_path_factory: pytest.TempPathFacto
         tmp_path_factory.mktemp("control-plane"), control_plane_programs, controller_manager=flags
     ) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def helm_4(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    return _program("helm-4", cluster, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def helm_3(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    return _program("helm-3", cluster, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def kubectl(cluster: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Program:
+    return _program("kubectl", cluster, tmp_path_factory)
+
+
+def _program(name: str, cluster: ControlPlane, folders: pytest.TempPathFactory) -> Program:
+    """As the administrator of the shared cluster."""
+    try:
+        return Program(locate_client(name, os.environ), cluster.kubeconfig, folders.mktemp(name))
+    except NotBrought as reason:
+        pytest.skip(str(reason))

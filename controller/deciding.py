@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.decision.capacity import pods_for
 from controller.decision.plan import first_memory, plan
-from controller.domain import Bounds, Decision, Lever, Memory, Mode, Observed, Policy, Reading, Reason
+from controller.domain import Bounds, Decision, Lever, Memory, Mode, Observed, Policy, Reading, Reason, Signal
 from controller.hpa_patch import Change
 from controller.hpa_wish import Alone, HpaWish, wish_of
 from controller.originals import Originals, as_number, given_back, raising, read, taken
@@ -24,6 +24,7 @@ from forecaster.forecast import Forecast
 Json = dict[str, Any]
 HELD_BLIND = timedelta(hours=1)
 """For so long a floor is held while nothing is known of the load; then it is given back by its ramp."""
+_RARE = 0.95
 GIVEN_UP = timedelta(minutes=15)
 """A deletion waits no longer for the ramp than this."""
 
@@ -52,7 +53,7 @@ class Outcome:
     policy     as it was followed: its bounds within the HPA's, its mode
     change     of the HPA; None: leave it as it is
     originals  as they will be noted; given_back says that nothing of ours is left by this change
-    limited    replicas that the forecast peaks at, where that is beyond the HPA's maximum
+    limited    replicas that the forecast peaks at, where that is beyond the HPA's maximum, from `limited_from` on
     held       why the floor is held as it is; empty where it was decided
     """
 
@@ -66,6 +67,7 @@ class Outcome:
     originals: Originals
     given_back: bool
     limited: int | None = None
+    limited_from: datetime | None = None
     held: str = ""
 
 
@@ -95,10 +97,10 @@ def decide(
     seen_at = kept.seen_at if blind or not forecasts else now
     after = replace(kept, memory=memory, alone=wish.alone, seen_at=seen_at)
     change, originals, back = _change(subject, policy, decision, originals, observed, now)
+    limited, limited_from = _beyond(policy, forecasts, hpa["spec"]["maxReplicas"])
     return Outcome(
         policy=policy, observed=observed, forecasts=tuple(forecasts), before=kept.memory, decision=decision, kept=after,
-        change=change, originals=originals, given_back=back, held=waiting,
-        limited=_beyond(policy, forecasts, hpa["spec"]["maxReplicas"]),
+        change=change, originals=originals, given_back=back, held=waiting, limited=limited, limited_from=limited_from,
     )  # fmt: skip
 
 
@@ -183,8 +185,24 @@ def _too_long(subject: Subject, now: datetime) -> bool:
     return since is not None and now - datetime.fromisoformat(since) > GIVEN_UP
 
 
-def _beyond(policy: Policy, forecasts: Sequence[Forecast], most: int) -> int | None:
-    """Replicas that the forecast peaks at with a chance of one in twenty, where that is beyond the HPA's maximum."""
-    peaks = {one.signal: one.peak_at(0.95) for one in forecasts}
-    needed = [pods_for(peaks[one.name], one) for one in policy.signals if math.isfinite(peaks.get(one.name, math.nan))]
-    return max(needed) if needed and max(needed) > most else None
+def _beyond(policy: Policy, forecasts: Sequence[Forecast], most: int) -> tuple[int | None, datetime | None]:
+    """Replicas that the forecast peaks at with a chance of one in twenty, where that is beyond the HPA's maximum, and
+    from when on that many may be needed."""
+    by_signal = {one.signal: one for one in forecasts}
+    found: list[tuple[int, datetime]] = []
+    for signal in policy.signals:
+        forecast = by_signal.get(signal.name)
+        if forecast is None or not math.isfinite(forecast.peak_at(_RARE)):
+            continue
+        needed = pods_for(forecast.peak_at(_RARE), signal)
+        if needed > most:
+            found.append((needed, _first_beyond(forecast, signal, most)))
+    return (max(one for one, _ in found), min(at for _, at in found)) if found else (None, None)
+
+
+def _first_beyond(forecast: Forecast, signal: Signal, most: int) -> datetime:
+    """Start of the first step whose load may need more; of the window, where only the peak over all of it may."""
+    window, room = forecast.window, most * signal.capacity_per_pod
+    steps = range(window.first, window.last + 1)
+    first = next((step for step in steps if forecast.step_at(step, _RARE) > room), window.first)
+    return forecast.origin + first * forecast.step

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -27,8 +28,10 @@ _LOG = logging.getLogger(__name__)
 class LiveForecasts:
     """Forecasts of one forecaster, in one thread."""
 
-    def __init__(self, forecaster: Forecaster) -> None:
+    def __init__(self, forecaster: Forecaster, on_made: Callable[[float], None] = lambda _: None) -> None:
+        """`on_made` is told how many seconds it took, each time that all that was asked for is made."""
         self._forecaster = forecaster
+        self._on_made = on_made
         self._made: dict[Wanted, Forecast] = {}
         self._from: dict[Wanted, datetime] = {}
         self._failed: dict[Wanted, str] = {}
@@ -65,7 +68,7 @@ class LiveForecasts:
             await asyncio.gather(self._work, return_exceptions=True)
 
     async def _make(self, due: Mapping[Wanted, Series]) -> None:
-        items = list(due.items())
+        items, began = list(due.items()), time.monotonic()
         for first in range(0, len(items), _SLICE):
             part = items[first : first + _SLICE]
             try:
@@ -82,6 +85,7 @@ class LiveForecasts:
                     self._failed.pop(one, None)
                 else:
                     self._failed[one] = forecast
+        self._on_made(time.monotonic() - began)
 
     def _forecast(self, part: Sequence[tuple[Wanted, Series]]) -> list[Forecast | str]:
         asks = [

@@ -24,6 +24,7 @@ from controller.domain import Ownership
 from controller.errors import ClusterError, ControllerError
 from controller.hpa_patch import Change
 from controller.lead_time import LeadTimes, scaled_by
+from controller.onlooker import Onlooker
 from controller.originals import was_reset
 from controller.reconcile import Reconciler
 from controller.subjects import Key
@@ -121,6 +122,11 @@ class KubeCluster:
         """Of which lead times are learned; nobody waits for it."""
         return self._pods
 
+    @property
+    def silences(self) -> Mapping[str, Callable[[], float]]:
+        """By resource: for how many seconds nothing was heard of it."""
+        return {one.path.rpartition("/")[2]: one.silence_s for one in (*self.reflectors, self.pods)}
+
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
         """Also what the next tick sees, so that it need not wait for the watch."""
         after = await self._writer.write(await self._writer.drop_claim(hpa), change, ownership)
@@ -153,15 +159,24 @@ class Loop:
     """Runs until it is cancelled."""
 
     def __init__(
-        self, api: Api, cluster: KubeCluster, reconciler: Reconciler, metrics: ClusterMetrics, settings: LoopSettings
+        self,
+        api: Api,
+        cluster: KubeCluster,
+        reconciler: Reconciler,
+        metrics: ClusterMetrics,
+        settings: LoopSettings,
+        onlooker: Onlooker | None = None,
     ) -> None:
+        """`onlooker` is told when a tick is over; it is the metrics' own where none is given."""
         self._cluster = cluster
         self._reconciler = reconciler
         self._metrics = metrics
+        self._onlooker = onlooker or metrics
         self._settings = settings
         self._elector = Elector(api, settings.lease_in, settings.lease_name, settings.identity, settings.timing)
         self._soon = asyncio.Event()
         self._busy: set[asyncio.Task[None]] = set()
+        metrics.follow(lambda: self.leading, cluster.silences)
         cluster.on_policy = self._soon.set
         cluster.on_hpa = self._look_at
 
@@ -187,9 +202,10 @@ class Loop:
         while True:
             began = time.monotonic()
             self._soon.clear()
-            self._metrics.leading.set(self.leading)
             if self.leading:
                 await self._tick()
+            else:
+                self._onlooker.ticked({})
             await self._pause(began)
 
     async def _pause(self, began: float) -> None:
@@ -206,7 +222,7 @@ class Loop:
         began = time.monotonic()
         try:
             found = await self._reconciler.tick(datetime.now(UTC))  # noqa: TID251  where time enters
-            self._metrics.forget(set(found))
+            self._onlooker.ticked(found)
         except Exception:  # noqa: BLE001  the next tick may succeed
             self._metrics.failed_ticks.inc()
             _LOG.exception("the tick failed")
@@ -220,8 +236,7 @@ class Loop:
 
     async def _reassert(self, hpa: Json) -> None:
         try:
-            if await self._reconciler.reassert(hpa, datetime.now(UTC)):  # noqa: TID251
-                self._metrics.resets.inc()
+            await self._reconciler.reassert(hpa, datetime.now(UTC))  # noqa: TID251
         except (ClusterError, ControllerError) as error:
             _LOG.warning("a reset was not put right: %s", error)
             self._soon.set()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -23,6 +24,7 @@ from controller.domain import Mode, Ownership
 from controller.errors import ClusterError, Conflict, ControllerError
 from controller.hpa_patch import Change
 from controller.live_forecasts import LiveForecasts, Wanted
+from controller.onlooker import Decided, Onlooker
 from controller.originals import as_number, given_back, raising, read, taken, was_reset
 from controller.status import due
 from controller.subjects import Key, Refusal, Subject, subjects
@@ -78,10 +80,7 @@ class _Policy:
 
 
 class Reconciler:
-    """All policies of one controller.
-
-    on_outcome  called with each policy's key and its outcome, for metrics and whoever looks on
-    """
+    """All policies of one controller; `onlooker` is told of every decision."""
 
     def __init__(
         self,
@@ -89,13 +88,14 @@ class Reconciler:
         feed: Signals,
         forecasts: LiveForecasts,
         prometheus: str,
-        on_outcome: Callable[[Key, Outcome], None] = lambda _, __: None,
+        onlooker: Onlooker = Onlooker(),  # noqa: B008  it has no state
     ) -> None:
         self._cluster = cluster
         self._feed = feed
         self._forecasts = forecasts
         self._prometheus = prometheus
-        self._on_outcome = on_outcome
+        self._onlooker = onlooker
+        self._planned_s = 0.0
         self._known: dict[Key, _Policy] = {}
         self._decisions = 0
 
@@ -106,8 +106,13 @@ class Reconciler:
         for gone in self._known.keys() - found.keys():
             del self._known[gone]
         followed_ones = {key: one for key, one in found.items() if isinstance(one, Subject)}
+        began = time.monotonic()
         fed = await self._read(followed_ones, now)
+        read_at, self._planned_s = time.monotonic(), 0.0
         outcomes = await asyncio.gather(*(self._safely(key, one, fed, now, dry) for key, one in found.items()))
+        rest = time.monotonic() - read_at - self._planned_s
+        for step, seconds in (("read", read_at - began), ("plan", self._planned_s), ("write", rest)):
+            self._onlooker.timed(step, seconds)
         return dict(zip(found, outcomes, strict=True))
 
     async def reassert(self, hpa: Json, now: datetime) -> bool:
@@ -133,6 +138,7 @@ class Reconciler:
         await self._cluster.write_hpa(hpa, change, subject.workload.ownership)
         note = f"the floor of {floor} was reset by an apply of its owner, and put back"
         await self._cluster.tell(subject.object, Told("Normal", "FloorReset", note, "Reassert"))
+        self._onlooker.reset(key)
         return True
 
     def _timed(self, one: Subject | Refusal) -> Subject | Refusal:
@@ -184,13 +190,15 @@ class Reconciler:
         readings = [fed[one].reading(name) for name, one in keys.items()]
         problem = {name: f"{one.problem}: {one.text}" for name, k in keys.items() if (one := fed[k]).problem}
         blind = "; ".join(f"{name}: {text}" for name, text in problem.items()) if len(problem) == len(keys) else ""
+        began = time.monotonic()
         outcome = decide(subject, [one for one in readings if one], [one for one in made if one], kept, now, blind)
+        self._planned_s += time.monotonic() - began
         if dry:
             return outcome
         failed = await self._act(subject, outcome)
         mine.kept = outcome.kept if not failed else kept
         self._log(key, outcome, failed)
-        self._on_outcome(key, outcome)
+        self._onlooker.decided(Decided(key, outcome, problem, failed))
         status = status_of(subject.object, outcome, problem, failed, now)
         for told in events_of(mine.status or subject.object.get("status", {}), status, outcome):
             await self._cluster.tell(subject.object, told)

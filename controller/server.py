@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -19,25 +19,25 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from controller.deciding import Outcome
-from controller.subjects import Key
+from controller.onlooker import Decided, Onlooker
+from controller.subjects import Key, Refusal
 
 Json = dict[str, Any]
 _REMEMBERED = 240
 """Decisions of a policy that the API has: an hour of ticks."""
 
 
-class Looks:
+class Looks(Onlooker):
     """The newest outcomes of every policy, for whoever looks on."""
 
     def __init__(self) -> None:
         self._outcomes: dict[Key, deque[Json]] = {}
 
-    def record(self, key: Key, outcome: Outcome) -> None:
-        self._outcomes.setdefault(key, deque(maxlen=_REMEMBERED)).append(_shown(outcome))
+    def decided(self, one: Decided) -> None:
+        self._outcomes.setdefault(one.key, deque(maxlen=_REMEMBERED)).append(_shown(one.outcome))
 
-    def forget(self, keys: set[Key]) -> None:
-        """All but these."""
-        for gone in self._outcomes.keys() - keys:
+    def ticked(self, found: Mapping[Key, Outcome | Refusal]) -> None:
+        for gone in self._outcomes.keys() - found.keys():
             del self._outcomes[gone]
 
     def newest(self) -> list[Json]:

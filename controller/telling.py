@@ -137,7 +137,7 @@ def _acting(outcome: Outcome, failed: str) -> Condition:
 def _limited(outcome: Outcome) -> Condition:
     if outcome.limited is None:
         return Condition(LIMITED, False, "WithinMaximum")
-    first = min((one.origin + (one.window.first) * one.step for one in outcome.forecasts), default=outcome.decision.at)
+    first = outcome.limited_from or outcome.decision.at
     most = outcome.policy.bounds.max_replicas
     return Condition(
         LIMITED, True, "BeyondMaximum",

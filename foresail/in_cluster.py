@@ -21,11 +21,12 @@ from controller.deciding import Outcome
 from controller.errors import NotFound
 from controller.live_forecasts import LiveForecasts
 from controller.loop import KubeCluster, Loop, LoopSettings
+from controller.onlooker import Onlooker, Onlookers
 from controller.reconcile import Reconciler
 from controller.restoring import age_of, step_back
 from controller.server import Looks, application
 from controller.settings import ControllerSettings
-from controller.subjects import Key, Refusal
+from controller.subjects import Refusal
 from forecaster.predict import load_forecaster
 from foresail.models import find_model
 from foresail.output import emit_json, err, out
@@ -42,23 +43,21 @@ class _Wired:
     forecasts: LiveForecasts
     metrics: ClusterMetrics
     looks: Looks
+    onlooker: Onlooker
 
 
 @contextlib.asynccontextmanager
 async def _wired(settings: ControllerSettings, kubeconfig: Path | None) -> AsyncIterator[_Wired]:
     model = load_forecaster(find_model(settings.model))
     metrics, looks = ClusterMetrics(CollectorRegistry()), Looks()
-    feed, forecasts = Feed(settings.source), LiveForecasts(model)
-
-    def record(key: Key, outcome: Outcome) -> None:
-        metrics.record(key, outcome)
-        looks.record(key, outcome)
-
+    onlooker = Onlookers((metrics, looks))
+    feed = Feed(settings.source)
+    forecasts = LiveForecasts(model, lambda seconds: onlooker.timed("forecast", seconds))
     async with await Api.connect(kubeconfig) as api:
         cluster = KubeCluster(api, settings.namespace, settings.name)
-        reconciler = Reconciler(cluster, feed, forecasts, settings.prometheus_url, record)
+        reconciler = Reconciler(cluster, feed, forecasts, settings.prometheus_url, onlooker)
         try:
-            yield _Wired(api, cluster, reconciler, forecasts, metrics, looks)
+            yield _Wired(api, cluster, reconciler, forecasts, metrics, looks, onlooker)
         finally:
             await forecasts.close()
             feed.close()
@@ -72,6 +71,7 @@ async def run(settings: ControllerSettings, kubeconfig: Path | None) -> int:
             LoopSettings(
                 settings.name, settings.namespace, settings.lease_namespace, settings.lease_name, settings.tick_s
             ),
+            wired.onlooker,
         )  # fmt: skip
         app = application(loop.missing, wired.metrics.registry, wired.looks)
         server = _Server(uvicorn.Config(app, settings.host, settings.port, log_level="warning", access_log=False))

@@ -136,3 +136,15 @@ def test_another_hpa_of_the_name_begins_anew() -> None:
     subject = a_subject()
     before = kept(subject, 9)
     assert decided(subject, RISE, replace(before, hpa_uid="another")).kept.hpa_uid == "1"
+
+
+def test_beyond_the_maximum_begins_with_the_first_minute_that_may_need_more() -> None:
+    subject = a_subject()
+    subject.hpa["spec"]["maxReplicas"] = 6
+    forecast = a_forecast(peak=9000.0)
+    low, high = (tuple(load for _ in forecast.levels) for load in (5000.0, 8000.0))
+    late = replace(forecast, quantiles=(low,) * 2 + (high,) * (len(forecast.quantiles) - 2))
+    only_together = replace(forecast, quantiles=(low,) * len(forecast.quantiles))
+    for one, step in ((late, 3), (only_together, forecast.window.first)):
+        outcome = decided(subject, [one])
+        assert (outcome.limited, outcome.limited_from) == (9, forecast.origin + step * forecast.step)

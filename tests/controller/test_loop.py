@@ -162,7 +162,7 @@ async def controller(
     async with await Api.connect(stage.cluster.kubeconfig) as api:
         cluster, forecasts = KubeCluster(api, stage.namespace, identity), LiveForecasts(world)
         metrics = metrics or ClusterMetrics(CollectorRegistry())
-        reconciler = Reconciler(cluster, world, forecasts, "http://prometheus", metrics.record)
+        reconciler = Reconciler(cluster, world, forecasts, "http://prometheus", metrics)
         settings = LoopSettings(identity, stage.namespace, stage.namespace, "foresail", 0.5, TIMING)
         loop = Loop(api, cluster, reconciler, metrics, settings)
         task = asyncio.create_task(loop.run())
@@ -172,6 +172,12 @@ async def controller(
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await forecasts.close()
+
+
+def sampled(metrics: ClusterMetrics, name: str) -> dict[tuple[str, ...], float]:
+    """Of one family: labels -> value, of a histogram how many were observed."""
+    samples = (one for family in metrics.registry.collect() if family.name == name for one in family.samples)
+    return {tuple(one.labels.values()): one.value for one in samples if one.name in (name, f"{name}_count")}
 
 
 def alone(metrics: ClusterMetrics) -> float | None:
@@ -209,6 +215,11 @@ async def test_capacity_comes_before_the_load_and_goes_back(stage: Stage, owner:
         assert "foresail" not in {entry["manager"] for entry in stage.hpa["metadata"]["managedFields"]}
         await until(lambda: stage.condition("Acting") == ("True", "Active"))
         await until(lambda: "FloorRaised" in stage.events())
+        assert sampled(metrics, "foresail_leader") == {(): 1.0}
+        assert sampled(metrics, "foresail_watch_age_seconds").keys() == {
+            ("horizontalpodautoscalers",), ("pods",), ("predictiveautoscalers",)
+        }  # fmt: skip
+        assert {("plan",), ("read",), ("write",)} <= sampled(metrics, "foresail_tick_step_duration_seconds").keys()
         assert stage.policy["status"]["original"] == {"minReplicas": 2}
         assert FINALIZER in stage.policy["metadata"]["finalizers"]
         assert int(stage.policy["status"]["leadTime"].rstrip("s")) <= 60  # measured, once five pods were seen to start

@@ -6,6 +6,7 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from controller.cluster_metrics import ClusterMetrics
+from controller.onlooker import Decided
 from controller.server import Looks, application
 from tests.controller.test_deciding import RISE, a_subject, decided
 
@@ -21,8 +22,8 @@ async def test_what_is_served() -> None:
         assert (await client.get("/readyz")).status_code == 200
         outcome = decided(a_subject(), RISE)
         for _ in range(2):
-            looks.record(("chat", "gateway"), outcome)
-            metrics.record(("chat", "gateway"), outcome)
+            looks.decided(Decided(("chat", "gateway"), outcome, {}))
+            metrics.decided(Decided(("chat", "gateway"), outcome, {}))
         (newest,) = (await client.get("/v1/policies")).json()
         assert (newest["namespace"], newest["name"], newest["floor"]) == ("chat", "gateway", 9)
         assert len((await client.get("/v1/policies/chat/gateway")).json()) == 2
@@ -33,5 +34,5 @@ async def test_what_is_served() -> None:
         )  # fmt: skip
         text = (await client.get("/metrics")).text
         assert 'foresail_floor_replicas{namespace="chat",policy="gateway"} 9.0' in text
-        looks.forget(set())
+        looks.ticked({})
         assert (await client.get("/v1/policies")).json() == []

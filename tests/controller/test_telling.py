@@ -45,7 +45,7 @@ def test_what_is_not_well_has_its_reason() -> None:
 
 
 def test_more_than_the_maximum_says_how_much_and_when() -> None:
-    status = status_of(a_policy(), an_outcome(limited=99), {}, "", at())
+    status = status_of(a_policy(), an_outcome(limited=99, limited_from=at(1)), {}, "", at())
     (said,) = [one["message"] for one in status["conditions"] if one["type"] == "Limited"]
     assert said.startswith("from 20:01 UTC on up to 99 replicas may be needed, but the maximum is 30; raise")
 

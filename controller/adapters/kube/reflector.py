@@ -84,6 +84,10 @@ class Reflector:
         self._version = ""
         self._changed = asyncio.Event()
 
+    def silence_s(self) -> float:
+        """Seconds since the server was last heard of."""
+        return time.monotonic() - self.seen_at
+
     async def run(self) -> None:
         """Follows the server until it is cancelled; nothing that the server does ends it."""
         failures = 0

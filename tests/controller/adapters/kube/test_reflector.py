@@ -104,6 +104,16 @@ async def test_what_is_gone_is_listed_anew() -> None:
     assert reflector.objects["b", "a"]["metadata"]["resourceVersion"] == "3"
 
 
+async def test_it_says_for_how_long_nothing_was_heard() -> None:
+    reflector = Reflector(Script(), "/a", patience=Patience(first=0.01, longest=0.01))
+    reflector.seen_at -= 60
+    before = reflector.silence_s()
+    assert before >= 60
+    async with running(reflector):
+        await until(lambda: reflector.synced)
+        assert reflector.silence_s() < before
+
+
 async def test_a_listener_that_fails_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     def fail(kind: str, one: Json) -> None:
         raise KeyError("mine")

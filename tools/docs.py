@@ -8,7 +8,7 @@ import controller.cluster_metrics
 import controller.metrics
 import gateway.metrics
 from foresail import cli
-from tools import cli_reference, metrics_reference
+from tools import cli_reference, image_sizes, metrics_reference
 from tools.requirements import ROOT
 
 
@@ -31,6 +31,9 @@ def generated() -> Mapping[str, str]:
             "Generated from `gateway/metrics.py`. Base units. Beside these, `process_*`: CPU, memory and file "
             "descriptors of the process.",
             gateway.metrics.METRICS,
+        ),
+        image_sizes.PAGE: image_sizes.page(
+            (ROOT / image_sizes.PAGE).read_text(encoding="utf-8"), image_sizes.read(ROOT)
         ),
     }
 

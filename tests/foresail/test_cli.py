@@ -26,7 +26,7 @@ def run_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
 
     top = argparse.ArgumentParser()
     top.set_defaults(run=fail, command="forecast")
-    monkeypatch.setattr(cli, "parser", lambda: top)
+    monkeypatch.setattr(cli, "parser", lambda _: top)
     return cli.main([])
 
 
@@ -87,3 +87,41 @@ def test_starting_loads_nothing_heavy() -> None:
     code = f"import sys, foresail.cli as c; c.parser(); print(*(m for m in {heavy!r} if m in sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+WITHOUT_NUMPY = """
+import sys
+sys.modules["numpy"] = None  # as where it is not installed
+import foresail.cli as cli
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+def without_numpy(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What becomes of a call where the packages that forecast are missing, as in the gateway's image."""
+    call = [sys.executable, "-c", WITHOUT_NUMPY, *arguments]
+    return subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_gateway_needs_nothing_that_forecasts() -> None:
+    done = without_numpy("gateway", "--port", "many")
+    assert done.returncode == 2
+    assert "FORESAIL_GATEWAY_PORT is 'many'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["forecast", "load.csv"], ["replay", "--help"], ["train", "folder", "--out", "x"]]
+)
+def test_a_command_whose_packages_are_missing_is_refused_by_name(arguments: list[str]) -> None:
+    done = without_numpy(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        f"foresail {arguments[0]}: this installation lacks numpy; pip install foresail has it"
+    )
+
+
+def test_help_lists_what_is_there_and_what_is_not() -> None:
+    done = without_numpy("--help")
+    assert done.returncode == 0
+    assert "serve the WebSocket gateway" in done.stdout
+    assert "not in this installation, which lacks numpy" in " ".join(done.stdout.split())

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from controller.decision.plan import first_memory, plan
 from controller.domain import Decision, Lever, Memory, Observed, Policy, Reading
 from controller.errors import BadPolicy
+from controller.simulation.hpa import Reason as Limit
 from controller.simulation.hpa import State, Sync, step
 from controller.simulation.hpa_spec import MILLI, HpaSpec, Metrics, MetricSpec, Scale, Source, TargetType, milli
 from forecaster.forecast import Forecast
@@ -99,11 +100,14 @@ class Pilot:
         return Tick(now, sync.replicas, alone.replicas, observed, tuple(forecasts), before, decision, sync)
 
     def _floor_had_no_say(self, sync: Sync, replicas: int) -> bool:
-        """Whether the HPA came from where it would be alone and ended above the floor, which only holds from below."""
+        """Whether the HPA came from where it would be alone and was nowhere held up by the floor.
+
+        A floor acts on a count that is below it, or as the limit of a way down, which the HPA then says.
+        """
         floor = self._floored.min_replicas
-        above = floor == self._spec.min_replicas or min(replicas, sync.replicas) > floor
+        limited = replicas < floor or sync.condition.limited is Limit.TOO_FEW_REPLICAS
         return (
-            above
+            (floor == self._spec.min_replicas or not limited)
             and self._floored.metrics is self._spec.metrics
             and replicas == self._alone
             and self._state == self._alone_state

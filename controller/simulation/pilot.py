@@ -110,7 +110,7 @@ class Pilot:
             (floor == self._spec.min_replicas or not limited)
             and self._floored.metrics is self._spec.metrics
             and replicas == self._alone
-            and self._state == self._alone_state
+            and _alike(self._state, self._alone_state)
         )
 
     def _metric(self, seen: Mapping[str, float | None]) -> tuple[float | None, float | None]:
@@ -133,6 +133,18 @@ class Pilot:
         if moved is None or target is None:
             return metrics
         return tuple(replace(one, target=milli(target)) if one is moved else one for one in metrics)
+
+
+def _alike(one: State, other: State) -> bool:
+    """Whether the same syncs follow from both: a recommendation counts by its age, wherever it is kept.
+
+    Below a floor the HPA reads no metrics, and what it remembers afterwards takes another place.
+    """
+    if one == other:
+        return True
+    events = one.scale_ups == other.scale_ups and one.scale_downs == other.scale_downs
+    kept = sorted(one.recommendations) == sorted(other.recommendations)
+    return kept and events and one.scaled_to_zero == other.scaled_to_zero
 
 
 def external_metrics(specs: Sequence[MetricSpec], seen: Mapping[str, float | None]) -> Metrics:

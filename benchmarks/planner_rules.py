@@ -59,7 +59,7 @@ def _newsvendor(risk: worth.Risk, price: float, _held: int, fewest: int) -> int:
     return fewest + int(enough[0]) if len(enough) else len(risk.chance) - 1
 
 
-def _constant(_policy: Policy, _spent: object, _wish: int) -> float:
+def _constant(_policy: Policy, _day: object, _wish: int) -> float:
     return 1.0
 
 

@@ -7,7 +7,9 @@ short: an hour counts until its end is a day ago.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple, Self
 
 from controller.domain import Bounds, Memory, Observed, Policy, SpentHour
 
@@ -17,6 +19,26 @@ _DAY = timedelta(days=1)
 # After a pause nobody knows what was held meanwhile; a minute of it is booked, which is more than a tick.
 _LONGEST_BOOKED = timedelta(minutes=1)
 _SCARCEST = 1e-6
+
+
+class Day(NamedTuple):
+    """The booked hours of a day in one sum, which every rule of a decision asks: see `SpentHour` for the figures."""
+
+    extra: float
+    base: float
+    seconds: float
+
+    @classmethod
+    def of(cls, hours: Sequence[SpentHour]) -> Self:
+        return cls(
+            sum([hour.extra for hour in hours]),
+            sum([hour.base for hour in hours]),
+            sum([hour.seconds for hour in hours]),
+        )
+
+    def mean_wish(self, otherwise: int) -> float:
+        """What the HPA alone held in the mean, or `otherwise` before anything is known of it."""
+        return self.base / self.seconds if self.seconds else float(otherwise)
 
 
 def book(memory: Memory, bounds: Bounds, observed: Observed, now: datetime) -> tuple[SpentHour, ...]:
@@ -46,30 +68,30 @@ def _of_last_day(hours: tuple[SpentHour, ...], now: datetime) -> tuple[SpentHour
     return hours
 
 
-def wish_or_mean(observed: Observed, bounds: Bounds, spent: tuple[SpentHour, ...]) -> int:
+def wish_or_mean(observed: Observed, bounds: Bounds, day: Day) -> int:
     """What the HPA would hold, or the mean of the day's wishes while that is unknown; at least the user's minimum."""
     if observed.hpa_wish is not None:
         return max(observed.hpa_wish, bounds.min_replicas)
-    return max(round(_mean_wish(spent, bounds.min_replicas)), bounds.min_replicas)
+    return max(round(day.mean_wish(bounds.min_replicas)), bounds.min_replicas)
 
 
-def unspent(policy: Policy, spent: tuple[SpentHour, ...], wish: int) -> float:
+def unspent(policy: Policy, day: Day, wish: int) -> float:
     """Pod-seconds that the floor may still add today; negative once overspent.
 
     The allowance is a percentage of what the HPA alone runs in a day: the mean of its known wishes, or `wish` before
     any is known.
     """
-    allowance = policy.budget_percent / 100 * _mean_wish(spent, wish) * _DAY.total_seconds()
-    return allowance - sum([hour.extra for hour in spent])
+    allowance = policy.budget_percent / 100 * day.mean_wish(wish) * _DAY.total_seconds()
+    return allowance - day.extra
 
 
-def scarcity(policy: Policy, spent: tuple[SpentHour, ...], wish: int) -> float:
+def scarcity(policy: Policy, day: Day, wish: int) -> float:
     """How many times dearer a pod is for what the day has spent: once at first, twice when half of the budget is gone.
 
     A price that rises with what is gone keeps the rest for the hours in which a forecast is sharp.
     """
-    left = unspent(policy, spent, wish)
-    whole = left + sum(hour.extra for hour in spent)
+    left = unspent(policy, day, wish)
+    whole = left + day.extra
     return whole / max(left, _SCARCEST * whole) if whole > 0 else 1 / _SCARCEST
 
 
@@ -83,8 +105,3 @@ def affordable(policy: Policy, left: float, wish: int) -> int:
     ramp_seconds = 60 * 100 / policy.ramp_down.percent_per_minute
     period = 3 * policy.ramp_down.hold.total_seconds() + 2 * ramp_seconds
     return wish + math.floor(max(0.0, left) / period)
-
-
-def _mean_wish(spent: tuple[SpentHour, ...], otherwise: int) -> float:
-    seconds = sum([hour.seconds for hour in spent])
-    return sum([hour.base for hour in spent]) / seconds if seconds else float(otherwise)

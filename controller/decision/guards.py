@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from controller.decision.budget import affordable, unspent, wish_or_mean
+from controller.decision.budget import Day, affordable, unspent, wish_or_mean
 from controller.decision.target import hot_wish
-from controller.domain import Lever, Memory, Mode, Observed, Policy, RampDown, Reason, SpentHour, Wish
+from controller.domain import Lever, Memory, Mode, Observed, Policy, RampDown, Reason, Wish
 
 _MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a guard may look at. `spent` includes the time since the last decision; the rest of memory is as it was.
+    """What a guard may look at. `day` includes the time since the last decision; memory is as it was.
 
     forecast  whether there is a forecast that counts; without one the plain HPA is left alone
     """
@@ -29,7 +29,7 @@ class Context:
     policy: Policy
     observed: Observed
     memory: Memory
-    spent: tuple[SpentHour, ...]
+    day: Day
     now: datetime
     forecast: bool = True
 
@@ -109,8 +109,8 @@ def budget(proposal: Proposal, context: Context) -> Proposal:
     mean of the day's stands in for it.
     """
     policy = context.policy
-    wish = wish_or_mean(context.observed, policy.bounds, context.spent)
-    left = unspent(policy, context.spent, wish)
+    wish = wish_or_mean(context.observed, policy.bounds, context.day)
+    left = unspent(policy, context.day, wish)
     if left > 0:
         highest = affordable(policy, left, wish)
     else:
@@ -150,7 +150,7 @@ def unpaid(proposal: Proposal, context: Context) -> Proposal:
     if wish is None:
         return proposal
     wish = max(wish, policy.bounds.min_replicas)
-    highest = affordable(policy, unspent(policy, context.spent, wish), wish)
+    highest = affordable(policy, unspent(policy, context.day, wish), wish)
     if proposal.replicas <= highest:
         return proposal
     return proposal.changed("budget", highest, f"the budget pays for a ramp from {highest}, the HPA alone holds {wish}")

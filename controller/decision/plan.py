@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from controller.decision.budget import book, scarcity, wish_or_mean
+from controller.decision.budget import Day, book, scarcity, wish_or_mean
 from controller.decision.demand import Demand, demand
 from controller.decision.guards import GRANTING, RELEASING, Context, Proposal, remembered, through
 from controller.decision.target import held_for_nothing, target_for
 from controller.decision.worth import Need, need
-from controller.domain import Decision, Memory, Mode, Observed, Policy, Reason, SpentHour
+from controller.domain import Decision, Memory, Mode, Observed, Policy, Reason
 from forecaster.forecast import Forecast
 
 
@@ -29,8 +29,9 @@ def plan(
     """
     asked = demand(policy, observed, forecasts, now) if policy.mode is not Mode.PAUSED else Demand()
     spent = book(memory, policy.bounds, observed, now)
-    wanted = _wanted(asked, policy, observed, spent)
-    context = Context(policy, observed, memory, spent, now, forecast=wanted is not None)
+    day = Day.of(spent)
+    wanted = _wanted(asked, policy, observed, day)
+    context = Context(policy, observed, memory, day, now, forecast=wanted is not None)
     granted = through(GRANTING, _proposal(asked, wanted, context), context)
     final = through(RELEASING, granted, context)
     target, said = target_for(policy, observed, wanted.replicas if wanted else None, final.replicas, memory)
@@ -50,18 +51,18 @@ def plan(
         changed_at=memory.changed_at if final.replicas == memory.floor else now,
         decided_at=now,
         wishes=remembered(memory.wishes, granted.replicas, policy.ramp_down.hold, now),
-        spent=context.spent,
+        spent=spent,
         target=target,
     )
     return decision, after
 
 
-def _wanted(asked: Demand, policy: Policy, observed: Observed, spent: tuple[SpentHour, ...]) -> Need | None:
+def _wanted(asked: Demand, policy: Policy, observed: Observed, day: Day) -> Need | None:
     """What is worth having at today's price; None where no forecast counts."""
     if not asked.forecasts:
         return None
-    held = wish_or_mean(observed, policy.bounds, spent)
-    price = scarcity(policy, spent, held) / policy.cost_ratio
+    held = wish_or_mean(observed, policy.bounds, day)
+    price = scarcity(policy, day, held) / policy.cost_ratio
     held = held_for_nothing(policy, observed, held)
     return need(asked.forecasts, price, held, policy.bounds.min_replicas, policy.bounds.max_replicas)
 

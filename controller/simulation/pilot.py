@@ -15,6 +15,7 @@ from typing import NamedTuple
 from controller.decision.plan import first_memory, plan
 from controller.domain import Decision, Lever, Memory, Observed, Policy, Reading
 from controller.errors import BadPolicy
+from controller.simulation.hpa import Reason as Limit
 from controller.simulation.hpa import State, Sync, step
 from controller.simulation.hpa_spec import MILLI, HpaSpec, Metrics, MetricSpec, Scale, Source, TargetType, milli
 from forecaster.forecast import Forecast
@@ -99,14 +100,17 @@ class Pilot:
         return Tick(now, sync.replicas, alone.replicas, observed, tuple(forecasts), before, decision, sync)
 
     def _floor_had_no_say(self, sync: Sync, replicas: int) -> bool:
-        """Whether the HPA came from where it would be alone and ended above the floor, which only holds from below."""
+        """Whether the HPA came from where it would be alone and was nowhere held up by the floor.
+
+        A floor acts on a count that is below it, or as the limit of a way down, which the HPA then says.
+        """
         floor = self._floored.min_replicas
-        above = floor == self._spec.min_replicas or min(replicas, sync.replicas) > floor
+        limited = replicas < floor or sync.condition.limited is Limit.TOO_FEW_REPLICAS
         return (
-            above
+            (floor == self._spec.min_replicas or not limited)
             and self._floored.metrics is self._spec.metrics
             and replicas == self._alone
-            and self._state == self._alone_state
+            and _alike(self._state, self._alone_state)
         )
 
     def _metric(self, seen: Mapping[str, float | None]) -> tuple[float | None, float | None]:
@@ -129,6 +133,18 @@ class Pilot:
         if moved is None or target is None:
             return metrics
         return tuple(replace(one, target=milli(target)) if one is moved else one for one in metrics)
+
+
+def _alike(one: State, other: State) -> bool:
+    """Whether the same syncs follow from both: a recommendation counts by its age, wherever it is kept.
+
+    Below a floor the HPA reads no metrics, and what it remembers afterwards takes another place.
+    """
+    if one == other:
+        return True
+    events = one.scale_ups == other.scale_ups and one.scale_downs == other.scale_downs
+    kept = sorted(one.recommendations) == sorted(other.recommendations)
+    return kept and events and one.scaled_to_zero == other.scaled_to_zero
 
 
 def external_metrics(specs: Sequence[MetricSpec], seen: Mapping[str, float | None]) -> Metrics:

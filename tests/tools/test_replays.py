@@ -51,7 +51,7 @@ def a_trace(kind: str = "Flow", **changes: Any) -> dict[str, Any]:
 def test_every_bar_says_whether_it_is_met() -> None:
     text = page({"traces": {"a": a_trace(), "b": a_trace("Stock", ratio=1.5)}}, BARS)
     lines = [line for line in text.split("## The bars")[1].split("\n## ")[0].splitlines() if line.startswith("| ")]
-    assert len(lines) == 2 + 14
+    assert len(lines) == 2 + 18
     assert "| equal-cost overload ratio, geometric mean | 60 s | 2 | ≤ 0.65 | 0.866 | **missed** |" in lines
     assert "| extra pod-hours, the worst trace | 60 s | 2 | ≤ 0.1 | 0.050 | met |" in lines
     assert "| overload of recurring connections that is gone, the worst trace | 240 s | 1 | ≥ 0.95 | 0.900 |" in text
@@ -76,6 +76,16 @@ def test_without_an_overloaded_trace_there_is_nothing_to_compare() -> None:
 def test_only_traces_with_overload_count() -> None:
     traces = {"a": a_trace(), "b": a_trace(hpa=0.4), "c": a_trace(hpa=0.5)}
     assert overloaded(traces, "60", 0.0005) == ["a", "c"]
+
+
+def test_the_made_up_services_count_only_where_they_are_asked_for() -> None:
+    traces = {"a": a_trace(), "synthetic_ws_a": a_trace("Stock", ratio=0.0), "synthetic_ws_b": a_trace(hpa=0.4)}
+    assert overloaded(traces, "240", 0.0005) == ["a"]
+    assert overloaded(traces, "240", 0.0005, made_up=True) == ["a", "synthetic_ws_a"]
+    text = page({"traces": traces}, BARS)
+    assert "| equal-cost overload ratio, geometric mean | 240 s | 1 | ≤ 0.25 | 0.500 | **missed** |" in text
+    name = "equal-cost overload ratio, made-up services too, geometric mean"
+    assert f"| {name} | 240 s | 2 | ≤ 0.25 | 0.071 | met |" in text
 
 
 def test_no_single_trace_decides_the_mean() -> None:

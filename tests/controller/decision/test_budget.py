@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.decision.budget import affordable, book, scarcity, unspent, wish_or_mean
+from controller.decision.budget import Day, affordable, book, scarcity, unspent, wish_or_mean
 from controller.domain import Bounds, Memory, RampDown, SpentHour
 from tests.helpers.builders import a_policy, an_observation, at
 
@@ -81,17 +81,17 @@ def test_never_more_than_25_hours_are_kept_oldest_first(ticks: list[int]) -> Non
 
 def test_the_allowance_is_a_percentage_of_a_day_of_the_mean_wish() -> None:
     policy = a_policy(budget_percent=10)
-    assert unspent(policy, (), wish=6) == pytest.approx(0.1 * 6 * 86400)
+    assert unspent(policy, Day.of(()), wish=6) == pytest.approx(0.1 * 6 * 86400)
     spent = (SpentHour(at(), 100.0, 4 * 600.0, 600.0), SpentHour(at(60), 200.0, 8 * 600.0, 600.0))
-    assert unspent(policy, spent, wish=40) == pytest.approx(0.1 * 6 * 86400 - 300)
+    assert unspent(policy, Day.of(spent), wish=40) == pytest.approx(0.1 * 6 * 86400 - 300)
 
 
 @pytest.mark.parametrize(
     ("percent", "spent", "times"), [(10, 0.0, 1), (10, 0.5, 2), (10, 0.9, 10), (10, 1.2, 1e6), (0, 0.0, 1e6)]
 )
 def test_a_pod_is_dearer_the_more_the_day_has_spent(percent: float, spent: float, times: float) -> None:
-    hours = (SpentHour(at(), spent * 0.1 * 6 * 86400, 6 * 600.0, 600.0),)
-    assert scarcity(a_policy(budget_percent=percent), hours, wish=6) == pytest.approx(times)
+    day = Day.of([SpentHour(at(), spent * 0.1 * 6 * 86400, 6 * 600.0, 600.0)])
+    assert scarcity(a_policy(budget_percent=percent), day, wish=6) == pytest.approx(times)
 
 
 def test_what_is_left_pays_for_pods_until_they_can_be_gone_again() -> None:
@@ -103,8 +103,8 @@ def test_what_is_left_pays_for_pods_until_they_can_be_gone_again() -> None:
 
 
 def test_the_mean_stands_in_for_an_unknown_wish() -> None:
-    spent = (SpentHour(at(), 0.0, 7 * 60.0, 60.0),)
-    assert wish_or_mean(an_observation(hpa_wish=4), BOUNDS, spent) == 4
-    assert wish_or_mean(an_observation(hpa_wish=1), BOUNDS, spent) == 2
-    assert wish_or_mean(an_observation(hpa_wish=None), BOUNDS, spent) == 7
-    assert wish_or_mean(an_observation(hpa_wish=None), BOUNDS, ()) == 2
+    day = Day.of([SpentHour(at(), 0.0, 7 * 60.0, 60.0)])
+    assert wish_or_mean(an_observation(hpa_wish=4), BOUNDS, day) == 4
+    assert wish_or_mean(an_observation(hpa_wish=1), BOUNDS, day) == 2
+    assert wish_or_mean(an_observation(hpa_wish=None), BOUNDS, day) == 7
+    assert wish_or_mean(an_observation(hpa_wish=None), BOUNDS, Day.of(())) == 2

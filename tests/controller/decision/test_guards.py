@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.decision.budget import Day
 from controller.decision.guards import (
     GRANTING,
     RELEASING,
@@ -48,7 +49,7 @@ def a_context(
     there = (
         an_observation(hpa_wish=hpa_wish) if replicas is None else an_observation(hpa_wish=hpa_wish, replicas=replicas)
     )
-    return Context(policy or a_policy(), there, memory, spent, now or at(minutes=1), forecast)
+    return Context(policy or a_policy(), there, memory, Day.of(spent), now or at(minutes=1), forecast)
 
 
 def result(guard: Guard, replicas: int, context: Context) -> int:

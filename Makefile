@@ -102,6 +102,21 @@ bench-refit: environment-train ## What a workload's own refit is worth, and its 
 	@test -n "$(TRACES)" || { echo 'bench-refit: no TRACES; name the folder of traces: make bench-refit TRACES=FOLDER' >&2; exit 2; }
 	$(VENV)/python -m benchmarks.refits "$(TRACES)" $(ARGS)
 
+.PHONY: bench-ceiling
+bench-ceiling: environment-train ## What more of the same traces could teach the network at most: TRACES=FOLDER, an hour
+	@test -n "$(TRACES)" || { echo 'bench-ceiling: no TRACES; name the folder of traces: make bench-ceiling TRACES=FOLDER' >&2; exit 2; }
+	$(VENV)/python -m benchmarks.ceiling "$(TRACES)" $(ARGS)
+
+.PHONY: bench-cheap-gains
+bench-cheap-gains: environment-demo ## What averages with rules would give, and exact quantiles cover: TRACES=FOLDER
+	@test -n "$(TRACES)" || { echo 'bench-cheap-gains: no TRACES; name the folder of traces: make bench-cheap-gains TRACES=FOLDER' >&2; exit 2; }
+	$(VENV)/python -m benchmarks.cheap_gains "$(TRACES)" $(ARGS)
+
+.PHONY: bench-restarts
+bench-restarts: environment-demo ## What past restarts do to forecasts, told as incidents or not: TRACES=FOLDER
+	@test -n "$(TRACES)" || { echo 'bench-restarts: no TRACES; name the folder of traces: make bench-restarts TRACES=FOLDER' >&2; exit 2; }
+	$(VENV)/python -m benchmarks.restarts "$(TRACES)" $(ARGS)
+
 .PHONY: bench-other-channel
 bench-other-channel: environment-demo ## What connections could tell of messages, and the other way: TRACES=FOLDER
 	@test -n "$(TRACES)" || { echo 'bench-other-channel: no TRACES; name the folder of traces: make bench-other-channel TRACES=FOLDER' >&2; exit 2; }

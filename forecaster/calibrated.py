@@ -20,7 +20,7 @@ from forecaster.targets import targets_and_peak
 from forecaster.windows import CONTEXT
 
 _STEPS = np.arange(1, HORIZON + 1)
-_Key = tuple[Window, str, int, int]
+_Key = tuple[Window, str, int, bytes]
 
 
 class Calibrated:

@@ -10,7 +10,8 @@ the clock. A target counts as soon as it is over, and three spans of time are as
 Hours are half-lives: what lies so far back counts half as much.
 
     measured so far                                 ruling
-    nothing in the last HORIZON bins                Abstain: not even the last measured bin's forecast reaches the next
+    nothing in the last HORIZON bins                Abstain: not even the last measured bin's forecast reaches the next;
+                                                    whose numbers are shown is ruled on all the same
     less than an hour, or too few errors in a row   Abstain: no rule knows how wrong it may be
     nothing but zeros                               Abstain: a workload that has not begun
     less than SCORED_HOURS of scored hours          Baseline: the rule that has lost least
@@ -118,7 +119,12 @@ class Gate:
     def verdict(self, origin: int) -> Verdict:
         """The ruling on what is known at the end of bin `origin`."""
         if objection := self._nothing_to_go_on(origin):
-            return Verdict(Ruling.ABSTAIN, self._network, objection)
+            shown = self._ruled(origin).model if self._enough[origin] else self._network
+            return Verdict(Ruling.ABSTAIN, shown, objection)
+        return self._ruled(origin)
+
+    def _ruled(self, origin: int) -> Verdict:
+        """The ruling where there is something to go on."""
         hour, hours, day = self._recent(origin)
         best = _best(hour, day)
         scored = self._hours(origin)

@@ -17,7 +17,7 @@ from forecaster.gate import RULES, Gate, Record, grid, outcomes
 from forecaster.past import Past
 from forecaster.remembered import Remembered, keys_of
 from forecaster.series import FloatArray, IntArray, Series
-from forecaster.verdict import Ruling, Verdict
+from forecaster.verdict import Verdict
 
 
 class Gated:
@@ -36,7 +36,8 @@ class Gated:
     def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
         """As the inner forecaster's, with a verdict on each origin; raises what that raises.
 
-        Where a rule has too little past for a forecast, the verdict abstains, and the network's forecast is shown.
+        Where a rule has too little past for a forecast, the verdict abstains, and the network's forecast is shown; else
+        an abstention shows whose forecast it keeps from being served.
         """
         lessons = [_Lessons.of(ask, self._became, self._said) for ask in asks]
         wanted = [
@@ -97,7 +98,7 @@ def _said(series: Series, origins: IntArray, inner: Forecasts) -> FloatArray:
 
 
 def _served(ask: Ask, inner: Forecasts, verdicts: Sequence[Verdict]) -> Forecasts:
-    """The network's forecasts, with a rule's in their place where the verdict says so."""
+    """The network's forecasts, with a rule's in their place where the verdict names one."""
     rows = np.searchsorted(inner.origins, ask.origins)
     quantiles, peak = inner.quantiles[rows], inner.peak[rows]
     for name, places in _replaced(verdicts).items():
@@ -107,6 +108,6 @@ def _served(ask: Ask, inner: Forecasts, verdicts: Sequence[Verdict]) -> Forecast
 
 
 def _replaced(verdicts: Sequence[Verdict]) -> Mapping[str, IntArray]:
-    """For each rule that is served, at which of the verdicts."""
-    names = np.array([verdict.model if verdict.ruling is Ruling.BASELINE else "" for verdict in verdicts], dtype=object)
+    """For each rule whose forecast is served or shown, at which of the verdicts."""
+    names = np.array([verdict.model for verdict in verdicts], dtype=object)
     return {name: np.flatnonzero(names == name) for name in RULES if (names == name).any()}

@@ -72,10 +72,11 @@ class Past:
     def last_hour(self, origins: IntArray) -> IntArray:
         """[B], the bin before which the clock's last full hour ended; all before it was known at the origin.
 
-        Hours are counted from midnight, so that it does not matter where a history starts; those of a step that does
-        not divide an hour are a part of a bin too short.
+        Of a step that does not divide an hour, the last bin that had ended by then.
         """
-        bins: IntArray = np.maximum(origins + 1 - (origins + 1 + self.phase) % self.day % self.hour, 0)
+        since_midnight = (origins + 1 + self.phase) % self.day
+        full_hours = since_midnight * 24 // self.day
+        bins: IntArray = np.maximum(origins + 1 - since_midnight + full_hours * self.day // 24, 0)
         return bins
 
     def midnight(self, origins: IntArray) -> IntArray:

@@ -5,7 +5,7 @@ It only saves time: whatever is forgotten is made again, and a corrected history
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 
@@ -51,7 +51,7 @@ class Remembered:
             self._rows.popitem(last=False)
 
 
-def keys_of(series: Series, origins: IntArray) -> list[tuple[str, int, int]]:
+def keys_of(series: Series, origins: IntArray) -> list[tuple[str, int, bytes]]:
     """What forecasts from `origins`, ascending, depend on: name, time, their day (UTC) and DAYS_BEHIND before it.
 
     A history that starts earlier has the same keys: a window that moves on with the clock finds what it had, if it is
@@ -59,29 +59,34 @@ def keys_of(series: Series, origins: IntArray) -> list[tuple[str, int, int]]:
     """
     past, checks = Past(series), _Days(series)
     first, step = int(series.start.timestamp()), int(series.step.total_seconds())
-    keys, midnight, start, check = [], -1, 0, 0
+    keys, midnight, start, check = [], -1, 0, _digest()
     for origin, began in zip(origins.tolist(), past.midnight(origins).tolist(), strict=True):
         if began != midnight:
-            midnight, start, check = began, max(began, 0), checks.before(began)
-        check = zlib.crc32(series.values[start : origin + 1].tobytes(), check)
+            midnight, start, check = began, max(began, 0), _digest(checks.before(began))
+        check.update(series.values[start : origin + 1].tobytes())
         start = origin + 1
-        keys.append((series.name, first + origin * step, check))
+        keys.append((series.name, first + origin * step, check.digest()))
     return keys
 
 
+def _digest(content: bytes = b"") -> hashlib.blake2b:
+    """Long enough that of a million workloads of one name no two have the same."""
+    return hashlib.blake2b(content, digest_size=16)
+
+
 class _Days:
-    """One checksum for each day of a series, of what there is of it."""
+    """One digest for each day of a series, of what there is of it."""
 
     def __init__(self, series: Series) -> None:
         self._values, self._day = series.values, series.bins_per_day
-        self._made: dict[int, int] = {}
+        self._made: dict[int, bytes] = {}
 
-    def before(self, midnight: int) -> int:
+    def before(self, midnight: int) -> bytes:
         """Of the DAYS_BEHIND days before the bin `midnight`, which may lie outside the series."""
         starts = range(midnight - DAYS_BEHIND * self._day, midnight, self._day)
-        return zlib.crc32(np.array([self._of(start) for start in starts], dtype=np.uint32).tobytes())
+        return b"".join(self._of(start) for start in starts)
 
-    def _of(self, start: int) -> int:
+    def _of(self, start: int) -> bytes:
         if start not in self._made:
-            self._made[start] = zlib.crc32(self._values[max(start, 0) : max(start + self._day, 0)].tobytes())
+            self._made[start] = _digest(self._values[max(start, 0) : max(start + self._day, 0)].tobytes()).digest()
         return self._made[start]

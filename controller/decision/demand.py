@@ -60,12 +60,16 @@ def _abstention(forecast: Forecast) -> str | None:
 
 
 def _staleness(policy: Policy, forecast: Forecast, read_at: datetime | None, now: datetime) -> str | None:
-    """Why a forecast is too old to count; None where it is not.
+    """Why a forecast is too old to count, or too new to be true; None where it is neither.
 
     A coarse forecast is two steps old before the next one can be late, hence the second term of the limit.
     """
     limit = max(policy.stale_after, 2 * forecast.step)
     known_at = forecast.origin + forecast.step
+    if known_at > now:
+        return (
+            f"the forecast of {forecast.signal} knows {_minutes(known_at - now)} more than has passed; a clock is wrong"
+        )
     if now - known_at > limit:
         return (
             f"the forecast of {forecast.signal} ends {_minutes(now - known_at)} ago, at most {_minutes(limit)} counts"

@@ -18,6 +18,7 @@ from foresail.commands.forecast import arm_of, forecaster_of
 from foresail.commands.history_options import add_kind_option, add_prometheus_options, read_histories
 from foresail.errors import UsageError
 from foresail.forecasts_file import FORMATS, write_forecasts
+from foresail.incidents_file import add_incidents_option, without_incidents
 from foresail.output import check_picture, check_place, emit_json, number, out, progress, table
 from foresail.plots.backtest import draw_backtest
 
@@ -97,6 +98,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help=f"a model or baseline; may be repeated (default: base and {', '.join(BASELINES)})",
     )
     add_kind_option(p)
+    add_incidents_option(p)
     p.add_argument(
         "--from",
         dest="share",
@@ -130,7 +132,10 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     histories = _histories(options)
     pictures = _pictures(options.png, histories) if options.png else []
-    arms = {name: forecaster_of(name) for name in options.model or ["base", *BASELINES]}
+    arms = {
+        name: without_incidents(forecaster_of(name), options.incidents)
+        for name in options.model or ["base", *BASELINES]
+    }
     done: list[Backtested] = []
     with progress() as bar:
         task = bar.add_task("", total=len(histories) * len(arms))

@@ -17,6 +17,7 @@ from forecaster.series import Series
 from forecaster.verdict import Ruling
 from foresail.commands.history_options import add_history_options, parse_moment, read_history
 from foresail.errors import UsageError
+from foresail.incidents_file import add_incidents_option, without_incidents
 from foresail.models import find_model
 from foresail.output import check_place, emit_json, figure, number, out, table
 
@@ -39,6 +40,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     add_history_options(p)
     add_model_option(p)
+    add_incidents_option(p)
     p.add_argument("--at", metavar="TIME", help="forecast as of this moment (ISO 8601); default: the history's end")
     p.add_argument("--window", metavar="FIRST:LAST", default=f"1:{HORIZON}", help="steps whose peak is asked for")
     p.add_argument(
@@ -84,7 +86,8 @@ def run(options: argparse.Namespace) -> int:
     series = read_history(options)
     window = parse_window(options.window)
     origin = _origin(series, options.at)
-    forecast = forecaster_of(options.model).forecast([Ask(series, np.array([origin]), window)])[0].at(0, series)
+    forecaster = without_incidents(forecaster_of(options.model), options.incidents)
+    forecast = forecaster.forecast([Ask(series, np.array([origin]), window)])[0].at(0, series)
     if options.png:
         _draw(series, origin, forecast, options.png)
     measured_until = series.time(int(np.flatnonzero(series.known[: origin + 1])[-1]) + 1)

@@ -13,6 +13,7 @@ from forecaster.series import Series
 from forecaster.versions import begin, check_versions, first_version, in_use, is_versions, promote, roll_back
 from foresail.commands.history_options import add_history_options, read_history
 from foresail.errors import UsageError
+from foresail.incidents_file import add_incidents_option, left_out
 from foresail.models import find_model
 from foresail.output import check_place, emit_json, number, out, progress, table
 
@@ -44,6 +45,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--rollback", type=Path, metavar="NAME", help="use again what the model in use had replaced; needs no history"
     )
     add_history_options(p)
+    add_incidents_option(p)
     p.add_argument(
         "--model", metavar="MODEL", help="what to begin from (default: what NAME began with, or base where it is new)"
     )
@@ -97,7 +99,7 @@ def _refit(options: argparse.Namespace) -> int:
     config = RefitConfig(layers=options.layers, steps=options.steps, judge_days=options.judge_days, seed=options.seed)
     check_versions(options.out)
     start, used = _models(options)
-    series = read_history(options)
+    series = left_out(read_history(options), options.incidents)
     refitted = _refitted(start, used, series.part(0, int(options.share * len(series))), config)
     if not is_versions(options.out):
         begin(options.out, used)

@@ -15,6 +15,7 @@ from foresail.commands.history_options import add_kind_option, add_prometheus_op
 from foresail.commands.replay_inputs import TARGET, Inputs, read_inputs
 from foresail.commands.world_options import add_world_options, check_bounds_of, world_settings
 from foresail.errors import UsageError
+from foresail.incidents_file import add_incidents_option, without_incidents
 from foresail.output import check_picture, check_place, emit_json, out, progress, table, whole_file
 from foresail.plots.replay import draw_costs, draw_pods
 from foresail.replays.arms import ARMS, FORESAIL, HPA, Arm, play_arms
@@ -63,6 +64,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     p.add_argument("--png", type=Path, metavar="FILE", help="draw load, capacity and pods of every arm")
     p.add_argument("--report", type=Path, metavar="FILE.md", help="write a Markdown report, with pictures beside it")
+    add_incidents_option(p)
     add_world_options(p)
     add_prometheus_options(p, ["--history-days"])
     p.set_defaults(run=run)
@@ -133,7 +135,8 @@ def _case(options: argparse.Namespace, inputs: Inputs, settings: WorldSettings) 
     stretch = Stretch(options.share, timedelta(days=options.days))
     if not any(part.known.any() for part in stretch.of(inputs.series)):
         raise UsageError(f"{inputs.source}: nothing was measured in the part to replay; move --from")
-    return case_of(inputs.series, stretch, inputs.policy, inputs.hpa, settings, forecaster_of(options.model))
+    forecaster = without_incidents(forecaster_of(options.model), options.incidents)
+    return case_of(inputs.series, stretch, inputs.policy, inputs.hpa, settings, forecaster)
 
 
 def _pictures(report: Path) -> dict[str, Path]:

@@ -157,14 +157,25 @@ def test_a_young_history_climbs_the_ladder() -> None:
     assert made.at(0, series).verdict == made.verdicts[0]
 
 
-def test_a_long_gap_abstains_and_shows_what_the_network_would_say() -> None:
-    values = a_load(6, days=5, gaps=0).values.copy()
-    values[1000:1100] = NAN
-    series, inner = as_series(values), a_network()
-    made = at(Gated(inner), series, 1050)
-    assert made.verdicts[0].ruling is Ruling.ABSTAIN
-    shown = inner.forecast([Ask(series, np.array([1050]))])[0]
-    np.testing.assert_array_equal(made.quantiles, shown.quantiles)
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_long_gap_abstains_and_shows_whose_forecast_would_be_served(trusted: bool) -> None:
+    loads = scheduled().copy()
+    loads[1000:1100] = NAN
+    series, inner = as_series(loads), Believer(scheduled()) if trusted else Thrice()
+    made = at(Gated(inner), series, 999, 1050)
+    before, within = made.verdicts
+    assert before.ruling is (Ruling.ACCEPT if trusted else Ruling.BASELINE)
+    assert (within.ruling, within.model) == (Ruling.ABSTAIN, before.model)
+    shown = at(inner if trusted else BASELINES[within.model], series, 1050)
+    np.testing.assert_array_equal(made.quantiles[1], shown.quantiles[0])
+    np.testing.assert_array_equal(made.peak[1], shown.peak[0])
+
+
+def test_before_a_rule_has_errors_of_its_own_the_networks_forecast_is_shown() -> None:
+    series = as_series(scheduled()[:30])
+    made = at(Gated(Thrice()), series, 20)
+    assert (made.verdicts[0].ruling, made.verdicts[0].model) == (Ruling.ABSTAIN, Thrice().name)
+    np.testing.assert_array_equal(made.quantiles, at(Thrice(), series, 20).quantiles)
 
 
 def test_nothing_measured_is_refused_by_name() -> None:

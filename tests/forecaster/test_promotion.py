@@ -75,6 +75,14 @@ def test_what_is_better_in_every_hour_is_promoted(seed: int, share: float) -> No
     assert verdict.bound == pytest.approx(share)
 
 
+@pytest.mark.parametrize(("share", "promoted"), [(0.9895, True), (0.9905, False)])
+def test_a_gain_counts_from_one_percent_on(share: float, promoted: bool) -> None:
+    used = some_losses(1)
+    verdict = judge(both(used), both(share * used), HOUR_OF)
+    assert verdict.promoted == promoted
+    assert verdict.bound == pytest.approx(share)
+
+
 @given(seeds, st.floats(0.2, 0.98))
 @few
 def test_what_is_worse_in_every_hour_is_not_promoted(seed: int, share: float) -> None:

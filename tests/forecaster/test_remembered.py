@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+import zlib
 from dataclasses import fields, replace
 
 import numpy as np
@@ -93,6 +94,16 @@ def test_whatever_a_forecast_is_made_from_is_in_its_key(days_ago: float) -> None
     assert read == (days_ago <= 28)
     if read:
         assert keys_of(changed, origin) != keys_of(series, origin)
+
+
+def test_workloads_of_one_name_are_told_apart_where_a_short_checksum_takes_them_for_one() -> None:
+    seen: dict[int, float] = {}
+    values = np.random.default_rng(0).random(300_000).tolist()
+    pairs = [(seen[check], v) for v in values if seen.setdefault(check := zlib.crc32(np.array([v]).tobytes()), v) != v]
+    assert pairs
+    for pair in pairs:
+        one, other = (keys_of(a_series([5.0, value]), np.array([1])) for value in pair)
+        assert one != other
 
 
 def test_no_origins_have_no_keys() -> None:

@@ -79,6 +79,14 @@ def test_a_forecast_counts_until_it_is_older_than_the_limit_or_two_steps(step_mi
     assert f"at most {limit_minutes} min counts" in late.left_out[0]
 
 
+def test_a_forecast_that_knows_more_than_has_passed_does_not_count() -> None:
+    forecast = a_forecast(known_at=at(minutes=2))
+    assert demand(a_policy(), an_observation(), [forecast], at(minutes=2)).forecasts
+    asked = demand(a_policy(), an_observation(), [forecast], at(seconds=30))
+    assert not asked.forecasts
+    assert asked.left_out == ("the forecast of connections knows 1.5 min more than has passed; a clock is wrong",)
+
+
 def test_a_signal_that_was_not_read_for_long_does_not_count_although_its_forecast_is_new() -> None:
     now, limit = at(minutes=30), timedelta(minutes=5)
     fresh = an_observation(readings=[Reading("connections", 12.0, now - limit)])

@@ -55,6 +55,17 @@ def test_json_has_what_the_library_says(history: Path, capsys: pytest.CaptureFix
     assert told == json.loads(to_json({**score(read, made, 0.7).to_dict(), "class": None, "rulings": None}))
 
 
+def test_incidents_are_kept_from_every_arm(history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    incidents = tmp_path / "incidents.csv"
+    incidents.write_text(f"start,end\n{SERIES.time(300).isoformat()},{SERIES.time(400).isoformat()}\n")
+    call = ["backtest", str(history), *LAST, "--model", "same-time-yesterday", "--json", "-"]
+    scores = []
+    for options in ([], ["--incidents", str(incidents)]):
+        assert main([*call, *options]) == 0
+        scores.append({one["model"]: one["pinball"] for one in json.loads(capsys.readouterr().out)})
+    assert all(scores[0][name] != scores[1][name] for name in ("last-value", "same-time-yesterday"))
+
+
 def test_the_tables_say_when_and_where(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backtest", str(history), *LAST]) == 0
     shown = capsys.readouterr().out

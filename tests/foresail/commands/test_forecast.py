@@ -74,6 +74,27 @@ def test_json_has_times_levels_and_the_peak_of_the_window(history: Path, capsys:
     assert (peak["first"], peak["last"]) == (2, 4)
 
 
+def test_a_crowd_that_came_once_is_not_expected_the_day_after(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = np.full(3 * 288, 50.0)
+    values[288 + 100 : 288 + 106] = 500.0
+    history = write_history(tmp_path / "crowd.csv", a_series(values, 5 * MINUTE))
+    incidents = tmp_path / "incidents.csv"
+    incidents.write_text("start,end,why\n2026-01-06T08:20:00Z,2026-01-06T08:50:00Z,a crowd\n")
+    call = (str(history), "--model", "same-time-yesterday", "--at", "2026-01-07T08:15:00Z")
+
+    def medians(*options: str) -> list[float]:
+        steps = as_json(capsys, *call, *options)["steps"]
+        assert isinstance(steps, list)
+        return [step["quantiles"]["0.5"] for step in steps]
+
+    assert max(medians()) == pytest.approx(500)
+    assert medians("--incidents", str(incidents)) == pytest.approx([50] * HORIZON)
+    incidents.write_text("start,end\n2026-01-06T08:20:00Z,later\n")
+    assert "incidents.csv, line 2: 'later' is no time" in refused(capsys, *call, "--incidents", str(incidents))
+
+
 def test_a_moment_knows_only_the_bins_that_were_over(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for at, origin in [
         ("2026-01-07T12:00:00Z", "2026-01-07T11:55:00+00:00"),

@@ -166,6 +166,16 @@ def test_a_share_is_all_that_is_used(
     assert "24 hours measured before the latest 2 days" in refused(capsys, *call)
 
 
+@pytest.mark.train
+def test_incidents_are_not_learned_from(
+    small_model: Artefact, history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    incidents = tmp_path / "incidents.csv"
+    incidents.write_text(f"start,end\n{HISTORY.start.isoformat()},{HISTORY.time(3 * 288).isoformat()}\n")
+    call = [str(history), "--out", str(tmp_path / "chat"), "--model", str(small_model.path)]
+    assert "24 hours measured before the latest 2 days" in refused(capsys, *call, "--incidents", str(incidents))
+
+
 def test_without_torch_it_says_what_to_install(
     history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

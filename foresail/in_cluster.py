@@ -28,11 +28,12 @@ from controller.recent import Recent
 from controller.reconcile import Reconciler
 from controller.recorder import Recorder
 from controller.restoring import age_of, step_back
-from controller.server import Looks, application
+from controller.server import Looks, Whose, application
 from controller.settings import ControllerSettings
 from controller.subjects import Refusal
 from forecaster.errors import ForecasterError
 from forecaster.predict import load_forecaster
+from foresail import __version__
 from foresail.models import find_model
 from foresail.output import emit_json, err, out
 
@@ -48,6 +49,7 @@ class _Wired:
     forecasts: LiveForecasts
     metrics: ClusterMetrics
     looks: Looks
+    recent: Recent
     onlooker: Onlooker
 
 
@@ -57,7 +59,7 @@ async def _wired(settings: ControllerSettings, kubeconfig: Path | None) -> Async
     metrics, looks = ClusterMetrics(CollectorRegistry()), Looks()
     folder = settings.ledger_folder
     ledgers = LedgerFolder(folder, settings.ledger_megabytes * 10**6) if folder is not None else None
-    recorder = Recorder(Recent(), ledgers)
+    recorder = Recorder(recent := Recent(), ledgers)
     onlooker = Onlookers((DecisionLog(), metrics, looks, recorder))
     feed = Feed(settings.source)
     forecasts = LiveForecasts(model, lambda seconds: onlooker.timed("forecast", seconds))
@@ -65,7 +67,7 @@ async def _wired(settings: ControllerSettings, kubeconfig: Path | None) -> Async
         cluster = KubeCluster(api, settings.namespace, settings.name)
         reconciler = Reconciler(cluster, feed, forecasts, settings.prometheus_url, onlooker)
         try:
-            yield _Wired(api, cluster, reconciler, forecasts, metrics, looks, onlooker)
+            yield _Wired(api, cluster, reconciler, forecasts, metrics, looks, recent, onlooker)
         finally:
             await forecasts.close()
             await recorder.close()
@@ -103,7 +105,8 @@ async def run(settings: ControllerSettings, kubeconfig: Path | None) -> int:
             ),
             wired.onlooker,
         )  # fmt: skip
-        app = application(loop.missing, wired.metrics.registry, wired.looks)
+        whose = Whose(__version__, settings.name, settings.tick_s, lambda: loop.leading)
+        app = application(loop.missing, wired.metrics.registry, wired.looks, wired.recent, whose)
         server = _Server(uvicorn.Config(app, settings.host, settings.port, log_config=None, access_log=False))
         main = asyncio.current_task()
         assert main is not None

@@ -145,6 +145,13 @@ def read_ledger(path: Path) -> Ledger:
     return Ledger(policy, tuple(_entries(path, lines[1:], 2)), truncated, len(lines), _size(lines))
 
 
+def ledger_of(data: bytes, where: str) -> Ledger:
+    """A ledger that came by another way than a file; `where` names it in errors. Raises BadLedger as `read_ledger`."""
+    *lines, rest = data.split(b"\n")
+    header = _header(where, lines)
+    return Ledger(header.policy, tuple(_entries(where, lines[1:], 2)), bool(rest), len(lines), _size(lines))
+
+
 def follow_ledger(path: Path, seen: Ledger) -> Ledger:
     """What was written since `seen` was read: only the new entries. Raises BadLedger where the file became shorter."""
     lines, truncated = _whole_lines(path, seen.end)
@@ -234,7 +241,7 @@ def _whole_lines(path: Path, offset: int) -> tuple[list[bytes], bool]:
     return lines, bool(rest)
 
 
-def _header(path: Path, lines: Sequence[bytes]) -> _Header:
+def _header(path: Path | str, lines: Sequence[bytes]) -> _Header:
     if not lines:
         raise BadLedger(f"{path}: no whole first line; expected a ledger, which starts with its format and policy")
     try:
@@ -251,7 +258,7 @@ def _header(path: Path, lines: Sequence[bytes]) -> _Header:
     return header
 
 
-def _entries(path: Path, lines: Sequence[bytes], first_number: int) -> Iterator[Entry]:
+def _entries(path: Path | str, lines: Sequence[bytes], first_number: int) -> Iterator[Entry]:
     for number, line in enumerate(lines, first_number):
         try:
             entry = _ENTRY.validate_json(line)

@@ -130,6 +130,10 @@ bench-fleet: environment-demo ## Serve ten thousand made-up workloads on one cor
 bench-replay-speed: environment-demo ## Replay a made-up week, with and without the planner, on one core
 	OMP_NUM_THREADS=1 $(VENV)/python -m benchmarks.replay_speed $(ARGS)
 
+.PHONY: bench-recording
+bench-recording: environment-demo ## What keeping every decision costs a controller's tick: ARGS="--policies 500"
+	$(VENV)/python -m benchmarks.recording $(ARGS)
+
 .PHONY: bench-replay
 bench-replay: environment-demo ## Every arm on every trace in both worlds: TRACES=FOLDER, ARGS="--only NAME"; then `make docs`
 	@test -n "$(TRACES)" || { echo 'bench-replay: no TRACES; name the folder of traces: make bench-replay TRACES=FOLDER' >&2; exit 2; }

@@ -9,6 +9,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from forecaster.series import Kind
 
@@ -182,6 +183,13 @@ class Decision:
             verb = f"keep the floor at {self.floor}"
         because = "; ".join(r.because for r in self.reasons)
         return f"{verb}: {because}" if because else verb
+
+
+def decision_id(policy: str, at: datetime) -> str:
+    """Of a policy's decision at a moment, such as 20260302T200001.250Z-3f2a9c: the moment, and a digest of the policy's
+    name. The same wherever the decision is told; ids sort by time."""
+    whose = sha256(policy.encode()).hexdigest()[:6]
+    return f"{at:%Y%m%dT%H%M%S}.{at.microsecond // 1000:03d}Z-{whose}"
 
 
 @dataclass(frozen=True, slots=True)

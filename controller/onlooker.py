@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 from controller.adapters.ledger import Entry
 from controller.deciding import Outcome
+from controller.domain import decision_id
 from controller.subjects import Key, Refusal
 
 
@@ -30,12 +30,16 @@ class Decided:
     @property
     def id(self) -> str:
         """When, and for which policy: the same in the log, the event, the ledger and the read API."""
-        return decision_id(self.outcome)
+        return decision_id(self.outcome.policy.name, self.outcome.decision.at)
 
     @property
     def entry(self) -> Entry:
         """As the ledger has it."""
-        return entry_of(self.outcome)
+        one = self.outcome
+        return Entry(
+            id=self.id, now=one.decision.at, observed=one.observed, forecasts=one.forecasts, memory=one.before,
+            decision=one.decision,
+        )  # fmt: skip
 
 
 class Onlooker:
@@ -75,18 +79,3 @@ class Onlookers(Onlooker):
     def ticked(self, found: Mapping[Key, Outcome | Refusal]) -> None:
         for onlooker in self._ones:
             onlooker.ticked(found)
-
-
-def decision_id(outcome: Outcome) -> str:
-    """Such as 20260302T200001.250Z-3f2a9c: the moment, and a digest of the policy's name. Ids sort by time."""
-    at = outcome.decision.at
-    whose = sha256(outcome.policy.name.encode()).hexdigest()[:6]
-    return f"{at:%Y%m%dT%H%M%S}.{at.microsecond // 1000:03d}Z-{whose}"
-
-
-def entry_of(outcome: Outcome) -> Entry:
-    """The decision with all that it was made of."""
-    return Entry(
-        now=outcome.decision.at, observed=outcome.observed, forecasts=outcome.forecasts, memory=outcome.before,
-        decision=outcome.decision,
-    )  # fmt: skip

@@ -7,7 +7,6 @@ wrong with one is said in its status and in the log, and the others go on.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import time
 from collections import deque
@@ -39,7 +38,7 @@ MOST_RESETS = 20
 _HOUR = timedelta(hours=1)
 _METRIC_LAG = timedelta(seconds=30)
 _STEP = timedelta(minutes=1)
-_LOG = logging.getLogger("foresail.decisions")
+_LOG = logging.getLogger(__name__)
 
 
 class Cluster(Protocol):
@@ -97,7 +96,6 @@ class Reconciler:
         self._onlooker = onlooker
         self._planned_s = 0.0
         self._known: dict[Key, _Policy] = {}
-        self._decisions = 0
 
     async def tick(self, now: datetime, *, dry: bool = False) -> dict[Key, Outcome | Refusal]:
         """Every policy once. With `dry` nothing is written."""
@@ -197,7 +195,6 @@ class Reconciler:
             return outcome
         failed = await self._act(subject, outcome)
         mine.kept = outcome.kept if not failed else kept
-        self._log(key, outcome, failed)
         self._onlooker.decided(Decided(key, outcome, problem, failed))
         status = status_of(subject.object, outcome, problem, failed, now)
         for told in events_of(mine.status or subject.object.get("status", {}), status, outcome):
@@ -258,19 +255,6 @@ class Reconciler:
         return {
             one.signal: SignalKey(url, one.query, kinds[one.signal]) for one in workload.queries if one.signal in kinds
         }
-
-    def _log(self, key: Key, outcome: Outcome, failed: str) -> None:
-        self._decisions += 1
-        decision = outcome.decision
-        _LOG.info(
-            "%s",
-            json.dumps({
-                "decision": f"{decision.at:%Y%m%dT%H%M%S}-{self._decisions}", "policy": f"{key[0]}/{key[1]}",
-                "mode": outcome.policy.mode, "floor": decision.floor, "previous": decision.previous,
-                "wanted": decision.wanted, "target": decision.target, "hpa_alone": outcome.observed.hpa_wish,
-                "replicas": outcome.observed.replicas, "summary": decision.summary(), "failed": failed or None,
-            }),
-        )  # fmt: skip
 
 
 def _window(subject: Subject) -> Window:

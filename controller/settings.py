@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -39,6 +39,16 @@ class ControllerSettings(BaseModel):
     model: Annotated[str, Field(min_length=1, description="a shipped model, or a folder of one")] = "base"
     host: Annotated[str, Field(description="address of probes, metrics and read API")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="their port, 0 for a free one")] = 8081
+
+    log_format: Annotated[Literal["json", "text"], Field(description="of the log, a line each")] = "json"
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        Field(description="DEBUG has every decision, INFO those that move something"),
+    ] = "INFO"
+    ledger_folder: Annotated[Path | None, Field(description="where a ledger of every policy is kept; nowhere")] = None
+    ledger_megabytes: Annotated[
+        int, Field(ge=1, le=1_000_000, description="that all ledgers may take; the oldest parts go first")
+    ] = 256
 
     @property
     def name(self) -> str:

@@ -10,13 +10,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from controller.deciding import Outcome
-from controller.domain import Memory, Mode
+from controller.domain import Memory, Mode, decision_id
 from controller.status import ACTING, DEGRADED, FORECASTING, LIMITED, READY, Condition, conditions
 from controller.subjects import Refusal
 from forecaster.verdict import Ruling
 
 Json = dict[str, Any]
 _MEMORY = TypeAdapter(Memory)
+_LONGEST = 900
+"""Of the words of an event, which may be a thousand; the rest is for the id."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,8 @@ def events_of(before: Json, after: Json, outcome: Outcome) -> list[Told]:
     decision = outcome.decision
     if outcome.policy.mode is Mode.ACTIVE and decision.floor != decision.previous:
         reason = "FloorRaised" if decision.floor > decision.previous else "FloorLowered"
-        told.append(Told("Normal", reason, decision.summary()))
+        id = decision_id(outcome.policy.name, decision.at)
+        told.append(Told("Normal", reason, f"{decision.summary()[:_LONGEST]} (decision {id})"))
     old = {one["type"]: one["status"] for one in before.get("conditions", [])}
     for one in after["conditions"]:
         if old.get(one["type"], "False") != one["status"] and one["type"] in (LIMITED, DEGRADED):

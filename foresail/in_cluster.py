@@ -18,16 +18,22 @@ from controller.adapters.kube.api import Api
 from controller.adapters.prometheus_feed import Feed
 from controller.cluster_metrics import ClusterMetrics
 from controller.deciding import Outcome
-from controller.errors import NotFound
+from controller.errors import ControllerError, NotFound
+from controller.json_log import DecisionLog, log_as_json
+from controller.ledger_folder import LedgerFolder
 from controller.live_forecasts import LiveForecasts
 from controller.loop import KubeCluster, Loop, LoopSettings
 from controller.onlooker import Onlooker, Onlookers
+from controller.recent import Recent
 from controller.reconcile import Reconciler
+from controller.recorder import Recorder
 from controller.restoring import age_of, step_back
-from controller.server import Looks, application
+from controller.server import Looks, Whose, application
 from controller.settings import ControllerSettings
 from controller.subjects import Refusal
+from forecaster.errors import ForecasterError
 from forecaster.predict import load_forecaster
+from foresail import __version__
 from foresail.models import find_model
 from foresail.output import emit_json, err, out
 
@@ -43,6 +49,7 @@ class _Wired:
     forecasts: LiveForecasts
     metrics: ClusterMetrics
     looks: Looks
+    recent: Recent
     onlooker: Onlooker
 
 
@@ -50,17 +57,42 @@ class _Wired:
 async def _wired(settings: ControllerSettings, kubeconfig: Path | None) -> AsyncIterator[_Wired]:
     model = load_forecaster(find_model(settings.model))
     metrics, looks = ClusterMetrics(CollectorRegistry()), Looks()
-    onlooker = Onlookers((metrics, looks))
+    folder = settings.ledger_folder
+    ledgers = LedgerFolder(folder, settings.ledger_megabytes * 10**6) if folder is not None else None
+    recorder = Recorder(recent := Recent(), ledgers)
+    onlooker = Onlookers((DecisionLog(), metrics, looks, recorder))
     feed = Feed(settings.source)
     forecasts = LiveForecasts(model, lambda seconds: onlooker.timed("forecast", seconds))
     async with await Api.connect(kubeconfig) as api:
         cluster = KubeCluster(api, settings.namespace, settings.name)
         reconciler = Reconciler(cluster, feed, forecasts, settings.prometheus_url, onlooker)
         try:
-            yield _Wired(api, cluster, reconciler, forecasts, metrics, looks, onlooker)
+            yield _Wired(api, cluster, reconciler, forecasts, metrics, looks, recent, onlooker)
         finally:
             await forecasts.close()
+            await recorder.close()
             feed.close()
+
+
+def run_logged(settings: ControllerSettings, kubeconfig: Path | None) -> int:
+    """`run`, with the log as the settings say; what ends it is the last line of the log."""
+    if settings.log_format == "json":
+        log_as_json(settings.log_level)
+    else:
+        log_as_text(settings)
+    try:
+        return asyncio.run(run(settings, kubeconfig))
+    except (ControllerError, ForecasterError) as error:
+        _LOG.critical("the controller ends: %s", error)
+        return 2
+    except Exception:  # noqa: BLE001  whatever it was, the log has it
+        _LOG.critical("the controller ends", exc_info=True)
+        return 1
+
+
+def log_as_text(settings: ControllerSettings) -> None:
+    """For a terminal."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
 
 
 async def run(settings: ControllerSettings, kubeconfig: Path | None) -> int:
@@ -73,8 +105,9 @@ async def run(settings: ControllerSettings, kubeconfig: Path | None) -> int:
             ),
             wired.onlooker,
         )  # fmt: skip
-        app = application(loop.missing, wired.metrics.registry, wired.looks)
-        server = _Server(uvicorn.Config(app, settings.host, settings.port, log_level="warning", access_log=False))
+        whose = Whose(__version__, settings.name, settings.tick_s, lambda: loop.leading)
+        app = application(loop.missing, wired.metrics.registry, wired.looks, wired.recent, whose)
+        server = _Server(uvicorn.Config(app, settings.host, settings.port, log_config=None, access_log=False))
         main = asyncio.current_task()
         assert main is not None
         for number in (signal.SIGTERM, signal.SIGINT):

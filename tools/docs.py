@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import controller.cluster_metrics
 import controller.metrics
 import gateway.metrics
+from controller.json_log import Line, LoggedDecision
 from foresail import cli
-from tools import cli_reference, image_sizes, metrics_reference
+from tools import cli_reference, image_sizes, log_reference, metrics_reference
 from tools.requirements import ROOT
 
 
@@ -26,6 +27,7 @@ def generated() -> Mapping[str, str]:
             "Generated from `controller/cluster_metrics.py`. Those of a policy bear its namespace and name.",
             controller.cluster_metrics.CLUSTER_METRICS,
         ),
+        "docs/reference/log.md": log_reference.page(Line, LoggedDecision),
         "docs/reference/gateway-metrics.md": metrics_reference.page(
             "Gateway metrics",
             "Generated from `gateway/metrics.py`. Base units. Beside these, `process_*`: CPU, memory and file "

@@ -1,7 +1,9 @@
 """The ledger: a file of JSON lines that holds every decision beside the inputs that led to it.
 
-The first line is `{"format": 2, "policy": {...}}`, each further line one `Entry`, its decision last. Numbers round-trip
-exactly, so that `verify_ledger` can demand the same bytes of a replay. One process writes, any number read along.
+The first line is `{"format": 3, "policy": {...}, "left": null}`, each further line one `Entry`, its decision last.
+Numbers round-trip exactly, so that `verify_ledger` can demand the same bytes of a replay. One process writes, any
+number read along. A file that goes on from another begins with the memory that the other left. Format 2, which is read
+as well, had neither that nor ids.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from controller.errors import BadLedger, BrokenChain, LedgerMismatch
 from controller.limits import entry_problem, policy_problem
 from forecaster.forecast import Forecast
 
-FORMAT = 2
+FORMAT = 3
+_READ = (2, 3)
 
 # Numbers for the dashboard that the decision did not need, by name; a second level holds one per signal.
 View = Mapping[str, int | float | Mapping[str, int | float | None] | None]
@@ -35,11 +38,13 @@ _STRICT = ConfigDict(extra="forbid", strict=True, ser_json_inf_nan="constants")
 class Entry:
     """One decision, everything that `plan` was given for it, and what else the dashboard shows of that moment.
 
+    id      of the decision, as `domain.decision_id` makes it; None in ledgers of format 2
     memory  as it was before the decision
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
+    id: str | None = None
     now: datetime
     observed: Observed
     forecasts: tuple[Forecast, ...]
@@ -77,6 +82,7 @@ class _Header:
 
     format: int
     policy: Policy
+    left: Memory | None = None
 
 
 _FORMAT = TypeAdapter(_Format)
@@ -89,15 +95,25 @@ class LedgerWriter:
     """Appends decisions to a ledger, a whole line at a time.
 
     A ledger of the same policy is continued, after cutting off a half-written last line. Any other file that is not
-    empty is refused with BadLedger and left as it is.
+    empty is refused with BadLedger and left as it is. `left` is the memory that another ledger ended with, where this
+    one goes on from it.
     """
 
-    def __init__(self, path: Path, policy: Policy) -> None:
-        self._file = _open(path, policy)
+    def __init__(self, path: Path, policy: Policy, left: Memory | None = None) -> None:
+        self._file = _open(path, _Header(FORMAT, policy, left))
+
+    @property
+    def size(self) -> int:
+        """Bytes that were written."""
+        return self._file.tell()
 
     def append(self, entry: Entry) -> None:
         """Writes one entry and flushes it, so that whoever reads along sees it now."""
-        self._file.write(_ENTRY.dump_json(entry) + b"\n")
+        self.append_line(entry_line(entry))
+
+    def append_line(self, line: bytes) -> None:
+        """The same with an entry as `entry_line` gives it."""
+        self._file.write(line)
         self._file.flush()
 
     def close(self) -> None:
@@ -112,11 +128,28 @@ class LedgerWriter:
         self.close()
 
 
+def entry_line(entry: Entry) -> bytes:
+    """The entry as its line in a ledger."""
+    return _ENTRY.dump_json(entry) + b"\n"
+
+
+def header_line(policy: Policy, left: Memory | None = None) -> bytes:
+    """The first line of a ledger."""
+    return _HEADER.dump_json(_Header(FORMAT, policy, left)) + b"\n"
+
+
 def read_ledger(path: Path) -> Ledger:
     """The whole ledger. Raises BadLedger, with the line's number, for anything but a half-written last line."""
     lines, truncated = _whole_lines(path, 0)
-    policy = _policy(path, lines)
+    policy = _header(path, lines).policy
     return Ledger(policy, tuple(_entries(path, lines[1:], 2)), truncated, len(lines), _size(lines))
+
+
+def ledger_of(data: bytes, where: str) -> Ledger:
+    """A ledger that came by another way than a file; `where` names it in errors. Raises BadLedger as `read_ledger`."""
+    *lines, rest = data.split(b"\n")
+    header = _header(where, lines)
+    return Ledger(header.policy, tuple(_entries(where, lines[1:], 2)), bool(rest), len(lines), _size(lines))
 
 
 def follow_ledger(path: Path, seen: Ledger) -> Ledger:
@@ -133,8 +166,8 @@ def verify_ledger(path: Path) -> int:
     BadLedger, with the line's number, where nothing can be decided from what a line holds.
     """
     lines, _ = _whole_lines(path, 0)
-    policy = _policy(path, lines)
-    left: Memory | None = None
+    header = _header(path, lines)
+    policy, left = header.policy, header.left
     for number, (line, entry) in enumerate(zip(lines[1:], _entries(path, lines[1:], 2), strict=True), 2):
         try:
             decision, after = plan(policy, entry.observed, entry.forecasts, entry.memory, entry.now)
@@ -166,16 +199,16 @@ def _json(value: object) -> str:
     return to_json(value, inf_nan_mode="constants").decode()
 
 
-def _open(path: Path, policy: Policy) -> BinaryIO:
+def _open(path: Path, header: _Header) -> BinaryIO:
     try:
         file = path.open("a+b")
     except OSError as error:
         raise BadLedger(f"{path}: cannot be written: {error.strerror}") from error
     try:
         if file.tell():
-            _continue(path, file, policy)
+            _continue(path, file, header.policy)
         else:
-            file.write(_HEADER.dump_json(_Header(FORMAT, policy)) + b"\n")
+            file.write(header_line(header.policy, header.left))
             file.flush()
     except BaseException:
         file.close()
@@ -185,7 +218,10 @@ def _open(path: Path, policy: Policy) -> BinaryIO:
 
 def _continue(path: Path, file: BinaryIO, policy: Policy) -> None:
     lines, _ = _whole_lines(path, 0)
-    if _policy(path, lines) != policy:
+    found = _header(path, lines)
+    if found.format != FORMAT:
+        raise BadLedger(f"{path}: of format {found.format}, which is only read; name another file")
+    if found.policy != policy:
         raise BadLedger(f"{path}: holds the decisions of another policy; name another file, or remove this one")
     file.truncate(_size(lines))
     file.seek(0, os.SEEK_END)
@@ -205,22 +241,24 @@ def _whole_lines(path: Path, offset: int) -> tuple[list[bytes], bool]:
     return lines, bool(rest)
 
 
-def _policy(path: Path, lines: Sequence[bytes]) -> Policy:
+def _header(path: Path | str, lines: Sequence[bytes]) -> _Header:
     if not lines:
         raise BadLedger(f"{path}: no whole first line; expected a ledger, which starts with its format and policy")
     try:
         found = _FORMAT.validate_json(lines[0]).format
-        if found != FORMAT:
-            raise BadLedger(f"{path}, line 1: format {found}; this version reads format {FORMAT}")
-        policy = _HEADER.validate_json(lines[0]).policy
+        if found not in _READ:
+            raise BadLedger(
+                f"{path}, line 1: format {found}; this version reads the formats {' and '.join(map(str, _READ))}"
+            )
+        header = _HEADER.validate_json(lines[0])
     except ValidationError as error:
         raise BadLedger(f"{path}, line 1: not the first line of a ledger: {_first_problem(error)}") from error
-    if (problem := policy_problem(policy)) is not None:
+    if (problem := policy_problem(header.policy)) is not None:
         raise BadLedger(f"{path}, line 1: not the first line of a ledger: {problem}")
-    return policy
+    return header
 
 
-def _entries(path: Path, lines: Sequence[bytes], first_number: int) -> Iterator[Entry]:
+def _entries(path: Path | str, lines: Sequence[bytes], first_number: int) -> Iterator[Entry]:
     for number, line in enumerate(lines, first_number):
         try:
             entry = _ENTRY.validate_json(line)

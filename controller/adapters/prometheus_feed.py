@@ -18,10 +18,12 @@ from controller.domain import Reading
 from forecaster.errors import BadHistory, BadSource, ForecasterError, QueryRefused, SourceUnavailable
 from forecaster.prometheus import PrometheusReader, PrometheusSource, Query
 from forecaster.range_query import Span, is_raw_counter, settled
+from forecaster.remembered import DAYS_BEHIND
 from forecaster.series import FloatArray, Kind, Series
 
-HISTORY = timedelta(days=28)
-"""The lags that the network looks at reach two weeks back, and the ridge fits what is in four."""
+HISTORY = timedelta(days=DAYS_BEHIND + 5)
+"""What a forecast looks back on, the three days of forecasts that the gate does, and the days begun. To what remembers
+forecasts a shorter history, which moves on with the clock, would be another one every minute, and all be made anew."""
 AGAIN = timedelta(minutes=10)
 """Read again with each read, for what arrives late; what is this old stays as it was read."""
 _FEWEST = timedelta(hours=1)

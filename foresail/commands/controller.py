@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import re
 from datetime import timedelta
@@ -50,9 +49,9 @@ def run(options: argparse.Namespace) -> int:
     settings = read_settings(os.environ)
     if options.namespace is not None:
         settings = settings.model_copy(update={"namespace": options.namespace})
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if options.action == "run":
-        return asyncio.run(in_cluster.run(settings, options.kubeconfig))
+        return in_cluster.run_logged(settings, options.kubeconfig)
+    in_cluster.log_as_text(settings)
     if options.action == "once":
         return asyncio.run(in_cluster.once(settings, options.kubeconfig, dry=options.dry_run, as_json=options.json))
     within = timedelta(0) if options.now else spans["within"]

@@ -17,6 +17,7 @@ import numpy as np
 
 from controller.adapters.ledger import Entry, LedgerWriter, View
 from controller.decision.capacity import planning_window
+from controller.domain import decision_id
 from controller.simulation.load import Load
 from controller.simulation.pilot import Pilot, Tick
 from controller.simulation.replay import Record, Run, first_replicas, hpa_for
@@ -171,7 +172,7 @@ class Live:
             hot=hot, opened=opened, back=back, refused=refused, broken=broken, moved=0, decision=tick.decision,
         ))  # fmt: skip
         moment = Moment(now, offered, ready, len(self._pods), self._crowd.connected, tick, self._clock.speed)
-        ledger.append(moment.entry)
+        ledger.append(replace(moment.entry, id=decision_id(self._scenario.policy.name, moment.now)))
         return moment
 
     async def _chat(self, load: Load, k: int) -> None:

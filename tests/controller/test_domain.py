@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from controller.domain import Decision, RampDown, Reason, Signal, usual_ramp
+from controller.domain import Decision, RampDown, Reason, Signal, decision_id, usual_ramp
 from tests.helpers.builders import CONNECTIONS, MESSAGES, at
 
 
@@ -36,3 +36,11 @@ def test_where_connections_would_break_a_floor_is_given_back_slowly(
     signals: tuple[Signal, ...], hold_s: int, percent: float
 ) -> None:
     assert usual_ramp(signals) == RampDown(timedelta(seconds=hold_s), percent)
+
+
+def test_an_id_says_when_and_of_which_policy_and_sorts_by_time() -> None:
+    one, later = decision_id("chat/gateway", at()), decision_id("chat/gateway", at(seconds=0.001))
+    assert one == f"{at():%Y%m%dT%H%M%S}.000Z-{one[-6:]}"
+    assert one < later
+    assert later[:-6] == decision_id("chat/other", at(seconds=0.001))[:-6]
+    assert len({one, later, decision_id("chat/other", at())}) == 3

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
-from controller.adapters.prometheus_feed import SignalKey
+from controller.adapters.prometheus_feed import HISTORY, SignalKey
 from controller.live_forecasts import LiveForecasts
 from forecaster.baselines import BASELINES
 from forecaster.errors import NoForecast
 from forecaster.forecast import Ask, Forecasts, Window
+from forecaster.gated import Gated
 from forecaster.series import Kind, Series
+from tests.helpers.histories import MINUTE, MONDAY
 from tests.helpers.worlds import connections, wave
 
 RULE = BASELINES["last-value"]
@@ -54,6 +56,26 @@ async def test_a_forecast_is_made_once_for_each_bin() -> None:
     assert slow.asked == 3
     (gone,) = wanted("b")
     assert live.newest(gone, "connections") is None
+
+
+async def test_a_minute_later_the_gate_makes_only_what_is_new() -> None:
+    asked: list[int] = []
+
+    class Counts:
+        name = "counts"
+
+        def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
+            asked.append(sum(len(ask.origins) for ask in asks))
+            return RULE.forecast(asks)
+
+    live, minutes = LiveForecasts(Gated(Counts())), HISTORY // MINUTE
+    loads = wave(minutes + 3, low=1, high=1000)
+    for k in range(3):
+        series = connections(loads[k : k + minutes], start=MONDAY + (777 + k) * MINUTE)
+        live.ask({(SignalKey("u", "a", Kind.STOCK), Window(1, 4)): series})
+        await live.settled()
+    assert asked[0] > 100
+    assert max(asked[1:]) < 10
 
 
 async def test_nobody_waits_for_one_that_is_being_made() -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,12 +24,18 @@ from prometheus_client import CollectorRegistry
 from controller.adapters.kube.api import APPLY, Api
 from controller.adapters.kube.hpa_writer import hpa_path
 from controller.adapters.kube.lease import Timing
+from controller.adapters.ledger import read_ledger, verify_ledger
 from controller.adapters.prometheus_feed import Fed, Problem, SignalKey
 from controller.cluster_metrics import ClusterMetrics
+from controller.json_log import DecisionLog
+from controller.ledger_folder import LedgerFolder
 from controller.live_forecasts import LiveForecasts
 from controller.loop import KubeCluster, Loop, LoopSettings, policies_path
+from controller.onlooker import Onlooker, Onlookers
 from controller.originals import ANNOTATION
+from controller.recent import Recent
 from controller.reconcile import FINALIZER, Reconciler
+from controller.recorder import Recorder
 from controller.restoring import step_back
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts
 from forecaster.series import EPOCH, Kind, Series
@@ -102,8 +110,14 @@ class Stage:
         return found.get(kind, ("", ""))
 
     def events(self) -> set[str]:
+        return {one["reason"] for one in self._events()}
+
+    def event(self, reason: str) -> Json | None:
+        return next((one for one in self._events() if one["reason"] == reason), None)
+
+    def _events(self) -> list[Json]:
         path = f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
-        return {one["reason"] for one in self.cluster.api.get(path)["items"] if one["regarding"]["name"] == "gateway"}
+        return [one for one in self.cluster.api.get(path)["items"] if one["regarding"]["name"] == "gateway"]
 
 
 def a_policy(namespace: str, **spec: object) -> Json:
@@ -156,15 +170,19 @@ async def _apply(api: Api, made: Json) -> Json:
 
 @contextlib.asynccontextmanager
 async def controller(
-    stage: Stage, world: World, identity: str = "one", metrics: ClusterMetrics | None = None
+    stage: Stage,
+    world: World,
+    identity: str = "one",
+    metrics: ClusterMetrics | None = None,
+    onlooker: Onlooker | None = None,
 ) -> AsyncIterator[Loop]:
     """A controller, until the block ends as a SIGTERM would end it."""
     async with await Api.connect(stage.cluster.kubeconfig) as api:
         cluster, forecasts = KubeCluster(api, stage.namespace, identity), LiveForecasts(world)
         metrics = metrics or ClusterMetrics(CollectorRegistry())
-        reconciler = Reconciler(cluster, world, forecasts, "http://prometheus", metrics)
+        reconciler = Reconciler(cluster, world, forecasts, "http://prometheus", onlooker or metrics)
         settings = LoopSettings(identity, stage.namespace, stage.namespace, "foresail", 0.5, TIMING)
-        loop = Loop(api, cluster, reconciler, metrics, settings)
+        loop = Loop(api, cluster, reconciler, metrics, settings, onlooker)
         task = asyncio.create_task(loop.run())
         try:
             yield loop
@@ -202,6 +220,27 @@ async def owner(stage: Stage) -> AsyncIterator[Api]:
 
 async def _make_policy(api: Api, stage: Stage, **spec: object) -> None:
     await api.create(policies_path(stage.namespace), a_policy(stage.namespace, **spec))
+
+
+async def test_one_id_is_in_the_event_the_log_the_ledger_and_the_api(
+    stage: Stage, owner: Api, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "foresail.decisions")
+    await _make_policy(owner, stage)
+    recent, metrics = Recent(), ClusterMetrics(CollectorRegistry())
+    recorder = Recorder(recent, LedgerFolder(tmp_path, 10**7))
+    async with controller(stage, World(peak=950.0), onlooker=Onlookers((metrics, DecisionLog(), recorder))):
+        await until(lambda: stage.event("FloorRaised") is not None)
+    await recorder.close()
+    event = stage.event("FloorRaised")
+    assert event is not None
+    said = re.search(r"\(decision (\S+)\)$", event["note"])
+    assert said
+    assert said[1] in {record.decision.id for record in caplog.records if record.name == "foresail.decisions"}  # type: ignore[attr-defined]
+    parts = sorted((tmp_path / stage.namespace / "gateway").iterdir())
+    assert said[1] in {entry.id for part in parts for entry in read_ledger(part).entries}
+    assert any(said[1].encode() in line for line in recent.lines((stage.namespace, "gateway")))
+    assert sum(verify_ledger(part) for part in parts) > 0
 
 
 async def test_capacity_comes_before_the_load_and_goes_back(stage: Stage, owner: Api) -> None:

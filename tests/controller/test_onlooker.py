@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 
 from controller.decision.plan import plan
-from controller.onlooker import Decided, Onlooker, Onlookers, decision_id
+from controller.domain import decision_id
+from controller.onlooker import Decided, Onlooker, Onlookers
 from controller.subjects import Key, Refusal
 from tests.controller.test_deciding import RISE, a_subject, decided
 
@@ -33,28 +32,11 @@ class Hears(Onlooker):
         self.told.append(found)
 
 
-def test_an_id_says_when_and_of_which_policy() -> None:
-    outcome = decided(a_subject(), RISE)
-    assert decision_id(outcome) == Decided(KEY, outcome, {}).id
-    assert decision_id(outcome).startswith(f"{outcome.decision.at:%Y%m%dT%H%M%S}.000Z-")
-    other = a_subject()
-    other.object["metadata"]["name"] = "other"
-    assert decision_id(outcome) == decision_id(decided(a_subject(), RISE))
-
-
-def test_ids_of_two_policies_and_of_two_moments_differ() -> None:
-    from dataclasses import replace
-
-    one = decided(a_subject(), RISE)
-    later = replace(one, decision=replace(one.decision, at=one.decision.at + timedelta(milliseconds=1)))
-    other = replace(one, policy=replace(one.policy, name="chat/other"))
-    assert len({decision_id(found) for found in (one, later, other)}) == 3
-    assert decision_id(one) < decision_id(later)
-
-
 def test_an_entry_gives_its_decision_again() -> None:
     outcome = decided(a_subject(), RISE)
-    entry = Decided(KEY, outcome, {}).entry
+    one = Decided(KEY, outcome, {})
+    entry = one.entry
+    assert entry.id == one.id == decision_id("chat/gateway", outcome.decision.at)
     again, _ = plan(outcome.policy, entry.observed, entry.forecasts, entry.memory, entry.now)
     assert again == outcome.decision
 

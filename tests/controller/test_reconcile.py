@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,8 +14,9 @@ from controller.domain import Ownership
 from controller.errors import ApiAway, Conflict
 from controller.hpa_patch import Change, operations
 from controller.live_forecasts import LiveForecasts
+from controller.onlooker import Decided, Onlooker
 from controller.reconcile import FINALIZER, MOST_RESETS, Reconciler
-from controller.subjects import Refusal
+from controller.subjects import Key, Refusal
 from controller.telling import Told
 from forecaster.baselines import BASELINES
 from tests.controller.test_deciding import a_subject
@@ -81,25 +81,53 @@ class Load:
         return {key: Fed(series) for key in keys}
 
 
-async def ticked(cluster: Memory, times: int = 2, load: Load | None = None) -> Reconciler:
+class Heard(Onlooker):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.decisions: list[Decided] = []
+        self.times: list[tuple[str, float]] = []
+        self.resets: list[Key] = []
+
+    def decided(self, one: Decided) -> None:
+        self.decisions.append(one)
+
+    def timed(self, step: str, seconds: float) -> None:
+        self.times.append((step, seconds))
+
+    def reset(self, key: Key) -> None:
+        self.resets.append(key)
+
+
+LOOKS_AWAY = Onlooker()
+
+
+async def ticked(
+    cluster: Memory, times: int = 2, load: Load | None = None, onlooker: Onlooker = LOOKS_AWAY
+) -> Reconciler:
     forecasts = LiveForecasts(BASELINES["last-value"])
-    reconciler = Reconciler(cluster, load or Load(), forecasts, "http://prometheus")
+    reconciler = Reconciler(cluster, load or Load(), forecasts, "http://prometheus", onlooker)
     for k in range(times):
         await reconciler.tick(at(seconds=1 + 15 * k))
         await forecasts.settled()
     return reconciler
 
 
-async def test_a_tick_raises_notes_and_tells(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "foresail.decisions")
+async def test_a_tick_raises_notes_and_tells() -> None:
+    heard = Heard()
     cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
-    await ticked(cluster)
+    await ticked(cluster, onlooker=heard)
     assert cluster.hpas[KEY]["spec"]["minReplicas"] == 9
     assert cluster.policies[KEY]["metadata"]["finalizers"] == [FINALIZER]
     assert [one.reason for one in cluster.events] == ["FloorRaised"]
     assert cluster.ready() == ("True", "Followed")
-    assert '"policy": "chat/gateway"' in caplog.text
-    assert '"floor": 9' in caplog.text
+    assert [(one.key, one.outcome.decision.floor, one.failed) for one in heard.decisions] == [
+        (KEY, 2, ""),
+        (KEY, 9, ""),
+    ]
+    assert cluster.events[0].note.endswith(f"(decision {heard.decisions[1].id})")
+    assert [step for step, _ in heard.times] == ["read", "plan", "write"] * 2
+    assert all(seconds >= 0 for _, seconds in heard.times)
 
 
 async def test_a_steady_state_writes_nothing() -> None:
@@ -158,13 +186,15 @@ async def test_what_nobody_thought_of_ends_one_policy_only(caplog: pytest.LogCap
 
 
 async def test_a_reset_is_put_right_so_many_times_an_hour() -> None:
+    heard = Heard()
     cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
-    reconciler = await ticked(cluster)
+    reconciler = await ticked(cluster, onlooker=heard)
     raised = cluster.hpas[KEY]
     assert not await reconciler.reassert(raised, at(1))
     reset = {**raised, "spec": {**raised["spec"], "minReplicas": 2}}
     done = [await reconciler.reassert(reset, at(1, k)) for k in range(MOST_RESETS + 1)]
     assert done == [True] * MOST_RESETS + [False]
+    assert heard.resets == [KEY] * MOST_RESETS
     assert await reconciler.reassert(reset, at(62))
     assert cluster.hpas[KEY]["spec"]["minReplicas"] == 9
     assert cluster.events[-1].reason == "FloorReset"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from controller.deciding import Outcome
+from controller.domain import decision_id
 from controller.subjects import Refusal
 from controller.telling import events_of, refused, remembered, status_of
 from tests.controller.test_deciding import RISE, a_subject, decided, kept
@@ -48,6 +49,16 @@ def test_more_than_the_maximum_says_how_much_and_when() -> None:
     status = status_of(a_policy(), an_outcome(limited=99, limited_from=at(1)), {}, "", at())
     (said,) = [one["message"] for one in status["conditions"] if one["type"] == "Limited"]
     assert said.startswith("from 20:01 UTC on up to 99 replicas may be needed, but the maximum is 30; raise")
+
+
+def test_a_floor_that_moves_is_told_with_the_decisions_id() -> None:
+    outcome = an_outcome()
+    long = replace(outcome, decision=replace(outcome.decision, reasons=outcome.decision.reasons * 20))
+    for one in (outcome, long):
+        (event,) = events_of({}, status_of(a_policy(), one, {}, "", at()), one)
+        assert event.note.startswith("raise the floor from 2 to 9: ")
+        assert event.note.endswith(f"(decision {decision_id('chat/gateway', at())})")
+        assert len(event.note) <= 1000
 
 
 def test_the_memory_comes_back() -> None:

@@ -82,9 +82,9 @@ def test_a_ledger_from_before_there_were_verdicts_is_read_and_verified(tmp_path:
 def test_each_line_is_json_and_the_first_names_format_and_policy(tmp_path: Path) -> None:
     path = written(tmp_path / "ledger.jsonl", entries([30]))
     header, entry = (json.loads(line) for line in path.read_text().splitlines())
-    assert header["format"] == 2
+    assert (header["format"], header["left"]) == (3, None)
     assert header["policy"]["name"] == "gateway"
-    assert list(entry) == ["now", "observed", "forecasts", "memory", "view", "decision"]
+    assert list(entry) == ["id", "now", "observed", "forecasts", "memory", "view", "decision"]
 
 
 @given(peaks=st.lists(st.floats(0, 1e12) | st.floats(min_value=5e-324, max_value=1e-300), min_size=1, max_size=12))
@@ -306,7 +306,7 @@ def test_damage_is_named_by_its_line(tmp_path: Path, edit: Callable[[str], str],
     [
         (b"", "no whole first line"),
         (b'{"format":2', "no whole first line"),
-        (b'{"format":7,"policy":null}\n', "line 1: format 7; this version reads format 2"),
+        (b'{"format":7,"policy":null}\n', "line 1: format 7; this version reads the formats 2 and 3"),
         (b"timestamp,value\n", "line 1: not the first line of a ledger: Invalid JSON"),
         (b'{"format":2,"policy":{}}\n', "line 1: not the first line of a ledger: policy.name: Field required"),
     ],
@@ -324,6 +324,33 @@ def test_a_place_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> None
         read_ledger(tmp_path / "none")
     with pytest.raises(BadLedger, match="cannot be written: Is a directory"):
         LedgerWriter(tmp_path, POLICY)
+
+
+def test_a_ledger_that_goes_on_from_another_is_held_to_what_that_left(tmp_path: Path) -> None:
+    made = entries([30, 171, 60, 60])
+    path = tmp_path / "second.jsonl"
+    with LedgerWriter(path, POLICY, made[2].memory) as ledger:
+        for entry in made[2:]:
+            ledger.append(entry)
+        assert ledger.size == path.stat().st_size
+    assert verify_ledger(path) == 2
+    assert list(read_ledger(path).entries) == made[2:]
+    with LedgerWriter(other := tmp_path / "other.jsonl", POLICY, made[1].memory) as ledger:
+        ledger.append(made[2])
+    with pytest.raises(BrokenChain, match="line 2: goes on from"):
+        verify_ledger(other)
+
+
+def test_ledgers_of_format_2_are_read_and_not_continued(tmp_path: Path) -> None:
+    made = entries([30, 171])
+    path = written(tmp_path / "ledger.jsonl", made)
+    now, older = path.read_text(), '{"format":2,'
+    path.write_text(now.replace('{"format":3,', older).replace(',"left":null}', "}").replace('{"id":null,', "{"))
+    assert path.read_text().count("null") < now.count("null")
+    assert list(read_ledger(path).entries) == made
+    assert verify_ledger(path) == 2
+    with pytest.raises(BadLedger, match="of format 2, which is only read; name another file"):
+        LedgerWriter(path, POLICY)
 
 
 def test_reading_along_gives_only_what_is_new(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from controller.adapters.prometheus_feed import Fed, Problem, SignalKey
 from controller.cluster_metrics import ClusterMetrics
 from controller.live_forecasts import LiveForecasts
 from controller.loop import KubeCluster, Loop, LoopSettings, policies_path
-from controller.originals import ANNOTATION
-from controller.reconcile import FINALIZER, Reconciler
+from controller.originals import ANNOTATION, FINALIZER
+from controller.reconcile import Reconciler
 from controller.restoring import step_back
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts
 from forecaster.series import EPOCH, Kind, Series

@@ -17,6 +17,7 @@ from controller.hpa_patch import Change, floor_of, target_of
 from controller.schema import quantity
 
 ANNOTATION = "foresail.dev/originals"
+FINALIZER = "foresail.dev/hand-back"
 Json = dict[str, Any]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from controller.decision.budget import unspent, wish_or_mean
+from controller.decision.budget import Day, unspent, wish_or_mean
 from controller.domain import Mode
 from controller.metrics import GAUGES
 from controller.onlooker import Decided
@@ -64,8 +64,8 @@ def _rulings(one: Decided) -> Samples:
 
 
 def _left(one: Decided) -> float:
-    policy, spent = one.outcome.policy, one.outcome.kept.memory.spent
-    return unspent(policy, spent, wish_or_mean(one.outcome.observed, policy.bounds, spent))
+    policy, day = one.outcome.policy, Day.of(one.outcome.kept.memory.spent)
+    return unspent(policy, day, wish_or_mean(one.outcome.observed, policy.bounds, day))
 
 
 _OLDER = tuple(

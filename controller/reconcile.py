@@ -24,7 +24,7 @@ from controller.errors import ClusterError, Conflict, ControllerError
 from controller.hpa_patch import Change
 from controller.live_forecasts import LiveForecasts, Wanted
 from controller.onlooker import Decided, Onlooker
-from controller.originals import as_number, given_back, raising, read, taken, was_reset
+from controller.originals import FINALIZER, as_number, given_back, raising, read, taken, was_reset
 from controller.status import due
 from controller.subjects import Key, Refusal, Subject, subjects
 from controller.telling import Told, events_of, refused, remembered, status_of
@@ -32,7 +32,6 @@ from forecaster.forecast import Window
 from forecaster.series import Series
 
 Json = dict[str, Any]
-FINALIZER = "foresail.dev/hand-back"
 MOST_RESETS = 20
 """Times an hour that an owner's reset is put right at once; after that only with the ticks."""
 _HOUR = timedelta(hours=1)

@@ -15,7 +15,7 @@ from controller.domain import Ownership
 from controller.errors import BadPolicy
 from controller.hpa_patch import Change
 from controller.hpa_wish import Alone, wish_of
-from controller.originals import ANNOTATION, Originals, given_back, lowered, raising, read, taken
+from controller.originals import ANNOTATION, FINALIZER, Originals, given_back, lowered, raising, read, taken
 from controller.policy import resolve_object
 from controller.subjects import Key
 
@@ -28,6 +28,8 @@ class Cluster(Protocol):
     """What giving back needs."""
 
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json: ...
+
+    async def write_finalizers(self, policy: Json, finalizers: list[str]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,15 @@ async def step_back(
         written = await cluster.write_hpa(hpa, change, Ownership.SHARE)
         steps.append(Step("/".join(key), originals.ours, written["spec"].get("minReplicas", 1), done))
     return steps
+
+
+async def let_go(cluster: Cluster, hpas: Mapping[Key, Json], policies: Mapping[Key, Json]) -> None:
+    """No policy of which nothing is left on an HPA waits for a controller when it is deleted."""
+    noted = {one.policy for one in map(read, hpas.values()) if one is not None}
+    for key, policy in sorted(policies.items()):
+        finalizers = policy["metadata"].get("finalizers", [])
+        if FINALIZER in finalizers and "/".join(key) not in noted:
+            await cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
 
 
 def holding(hpas: Mapping[Key, Json]) -> list[str]:

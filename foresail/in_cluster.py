@@ -15,10 +15,11 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 
 from controller.adapters.kube.api import Api
+from controller.adapters.kube.lease import Elector, Timing
 from controller.adapters.prometheus_feed import Feed
 from controller.cluster_metrics import ClusterMetrics
 from controller.deciding import Outcome
-from controller.errors import ControllerError, NotFound
+from controller.errors import ApiAway, ControllerError, NotFound
 from controller.json_log import DecisionLog, log_as_json
 from controller.ledger_folder import LedgerFolder
 from controller.live_forecasts import LiveForecasts
@@ -27,7 +28,7 @@ from controller.onlooker import Onlooker, Onlookers
 from controller.recent import Recent
 from controller.reconcile import Reconciler
 from controller.recorder import Recorder
-from controller.restoring import age_of, step_back
+from controller.restoring import age_of, let_go, step_back
 from controller.server import Looks, Whose, application
 from controller.settings import ControllerSettings
 from controller.subjects import Refusal
@@ -173,18 +174,50 @@ async def restore(
 ) -> int:
     """Gives back step by step, a step a minute; with `if_stale` one step, and only where no controller is alive."""
     async with await Api.connect(kubeconfig) as api:
-        if if_stale is not None:
-            folder = f"/apis/coordination.k8s.io/v1/namespaces/{settings.lease_namespace}/leases"
-            try:
-                age = age_of(await api.get(f"{folder}/{settings.lease_name}"), datetime.now(UTC))  # noqa: TID251
-            except NotFound:
-                age = timedelta.max
-            if age <= if_stale:
-                err.print(f"the Lease was renewed {age.total_seconds():.0f} s ago; nothing to do")
-                return 0
+        age = await _last_renewal(api, settings)
+        if if_stale is not None and age <= if_stale:
+            err.print(f"the Lease was renewed {age.total_seconds():.0f} s ago; nothing to do")
+            return 0
         cluster = KubeCluster(api, settings.namespace, settings.name)
-        async with _synced(cluster):
+        alone = contextlib.nullcontext() if if_stale is not None else _nobody_leads(api, settings, age)
+        async with alone, _synced(cluster):
             return await _walk(cluster, if_stale is not None, within)
+
+
+async def _last_renewal(api: Api, settings: ControllerSettings) -> timedelta:
+    """How long ago a controller renewed the Lease; very long where there is none, or none that anybody holds."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{settings.lease_namespace}/leases/{settings.lease_name}"
+    try:
+        return age_of(await api.get(path), datetime.now(UTC))  # noqa: TID251
+    except NotFound:
+        return timedelta.max
+
+
+@contextlib.asynccontextmanager
+async def _nobody_leads(api: Api, settings: ControllerSettings, age: timedelta) -> AsyncIterator[None]:
+    """While no controller writes, lest it put back what is given back: the Lease is ours, and runs out afterwards.
+
+    An uninstall removes the controllers meanwhile. Where there was no Lease, no controller was.
+    """
+    if age == timedelta.max:
+        yield
+        return
+    timing = Timing()
+    elector = Elector(api, settings.lease_namespace, settings.lease_name, f"restore-{settings.name}", timing)
+    elector.insist()
+    standing = asyncio.create_task(elector.run())
+    try:
+        async with asyncio.timeout(timing.lease):
+            await elector.changed.wait()
+        if age.total_seconds() <= timing.lease:
+            await asyncio.sleep(timing.deadline)  # nobody leads longer than this after the last renewal
+        yield
+    except TimeoutError:
+        where = f"{settings.lease_namespace}/{settings.lease_name}"
+        raise ApiAway(f"the Lease {where} cannot be taken; its controllers would undo what is given back") from None
+    finally:
+        standing.cancel()
+        await asyncio.gather(standing, return_exceptions=True)
 
 
 async def _walk(cluster: KubeCluster, one_step: bool, within: timedelta | None) -> int:
@@ -196,7 +229,10 @@ async def _walk(cluster: KubeCluster, one_step: bool, within: timedelta | None) 
         taken += 1
         for one in done:
             err.print(f"{one.hpa}: {one.before} → {one.after}{', given back' if one.done else ''}")
-        if one_step or all(one.done for one in done):
+        if all(one.done for one in done):
+            await let_go(cluster, cluster.hpas, cluster.policies)
+            return 0
+        if one_step:
             return 0
         await asyncio.sleep(_MINUTE.total_seconds())
 

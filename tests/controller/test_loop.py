@@ -32,9 +32,9 @@ from controller.ledger_folder import LedgerFolder
 from controller.live_forecasts import LiveForecasts
 from controller.loop import KubeCluster, Loop, LoopSettings, policies_path
 from controller.onlooker import Onlooker, Onlookers
-from controller.originals import ANNOTATION
+from controller.originals import ANNOTATION, FINALIZER
 from controller.recent import Recent
-from controller.reconcile import FINALIZER, Reconciler
+from controller.reconcile import Reconciler
 from controller.recorder import Recorder
 from controller.restoring import step_back
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts

@@ -15,7 +15,8 @@ from controller.errors import ApiAway, Conflict
 from controller.hpa_patch import Change, operations
 from controller.live_forecasts import LiveForecasts
 from controller.onlooker import Decided, Onlooker
-from controller.reconcile import FINALIZER, MOST_RESETS, Reconciler
+from controller.originals import FINALIZER
+from controller.reconcile import MOST_RESETS, Reconciler
 from controller.subjects import Key, Refusal
 from controller.telling import Told
 from forecaster.baselines import BASELINES

@@ -9,8 +9,8 @@ import pytest
 
 from controller.domain import Ownership
 from controller.hpa_patch import Change, operations
-from controller.originals import ANNOTATION
-from controller.restoring import age_of, holding, step_back
+from controller.originals import ANNOTATION, FINALIZER
+from controller.restoring import age_of, holding, let_go, step_back
 from tests.controller.test_deciding import a_subject
 from tests.controller.test_hpa_patch import applied
 from tests.controller.test_subjects import a_policy
@@ -20,7 +20,12 @@ Json = dict[str, Any]
 
 
 class Hpas(dict[tuple[str, str], Json]):
-    """HPAs that take what is written."""
+    """HPAs that take what is written; `freed`: which policies were told what finalizers are left."""
+
+    freed: list[tuple[str, list[str]]]
+
+    async def write_finalizers(self, policy: Json, finalizers: list[str]) -> None:
+        self.freed.append((policy["metadata"]["name"], finalizers))
 
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
         assert ownership is Ownership.SHARE
@@ -82,3 +87,16 @@ async def test_all_at_once_is_one_step() -> None:
 def test_the_age_of_a_lease_is_that_of_its_renewal() -> None:
     assert age_of({}, at()) == timedelta.max
     assert age_of({"spec": {"renewTime": "2026-03-02T19:59:00.000000Z"}}, at()) == timedelta(minutes=1)
+
+
+async def test_a_policy_waits_for_nobody_once_its_hpa_is_given_back() -> None:
+    policy = a_policy()
+    policy["metadata"]["finalizers"] = ["another.dev/keeps", FINALIZER]
+    policies = {("chat", "gateway"): policy, ("chat", "never-acted"): a_policy()}
+    hpas = held()
+    hpas.freed = []
+    await let_go(hpas, hpas, policies)
+    assert hpas.freed == []
+    await walked(hpas, policies, share=float("inf"))
+    await let_go(hpas, hpas, policies)
+    assert hpas.freed == [(policy["metadata"]["name"], ["another.dev/keeps"])]

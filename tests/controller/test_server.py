@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import pytest
@@ -83,7 +84,8 @@ async def test_policies_are_listed_page_by_page_those_that_are_refused_too() -> 
         assert whole["next"] is None
         assert [one["name"] for one in whole["policies"]] == ["bad", *names]
         assert whole["policies"][0]["refused"] == "HpaNotFound"
-        paged, after = [], ""
+        paged: list[dict[str, Any]] = []
+        after: str | None = ""
         while after is not None:
             page = (await client.get("/v1/policies", params={"limit": 2, "after": after})).json()
             assert len(page["policies"]) <= 2

@@ -17,7 +17,7 @@ import yaml
 
 from controller.hpa_patch import operations
 from controller.loop import policies_path
-from controller.originals import raising, taken
+from controller.originals import FINALIZER, raising, taken
 from tests.cluster.api import ApiError
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.cluster.workloads import an_external_metric, an_hpa, hpas_path
@@ -89,8 +89,8 @@ def test_it_runs_is_ready_and_leaves_the_floor_as_it_is(cluster: ControlPlane, n
 
     try:
         until(ready)
+        until(lambda: "foresail_leader 1.0" in httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text)
         until(degraded)
-        assert "foresail_leader 1.0" in httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
     finally:
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=30)
@@ -124,3 +124,31 @@ def test_restore_waits_for_nobody_who_is_alive(cluster: ControlPlane, namespace:
     hpa = cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")
     assert (now.returncode, hpa["spec"]["minReplicas"]) == (0, 2), log
     assert not hpa["metadata"].get("annotations")
+
+
+def test_restore_stops_the_controllers_first(cluster: ControlPlane, namespace: str) -> None:
+    raise_floor(cluster, 8)
+    path = f"{policies_path(NAMESPACE)}/gateway"
+    cluster.api.patch(path, {"metadata": {"finalizers": [FINALIZER]}})
+    port = free_port()
+    controller = command(cluster, "run", PORT=str(port), IDENTITY="one")
+
+    def leading() -> str:
+        with contextlib.suppress(httpx.TransportError):
+            text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+            return "".join(line for line in text.splitlines() if line.startswith("foresail_leader"))
+        return ""
+
+    try:
+        until(lambda: leading() == "foresail_leader 1.0")
+        now = command(cluster, "restore", "--now", IDENTITY="two")
+        _, log = now.communicate(timeout=100)
+        assert (now.returncode, leading()) == (0, "foresail_leader 0.0"), log
+        lease = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/foresail-controller")
+        assert lease["spec"]["holderIdentity"] == "restore-two"
+    finally:
+        controller.kill()
+        controller.communicate()
+    hpa = cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")
+    assert (hpa["spec"]["minReplicas"], hpa["metadata"].get("annotations")) == (2, None)
+    assert not cluster.api.get(path)["metadata"].get("finalizers")

@@ -60,11 +60,19 @@ class Elector:
         self._until = 0.0
         self._lease: Json | None = None
         self._seen: tuple[str, float] = ("", 0.0)
+        self._insists = False
         self.changed = asyncio.Event()
 
     @property
     def leading(self) -> bool:
         return time.monotonic() < self._until
+
+    def insist(self) -> None:
+        """From now on it takes the lease whoever has it, who sees that at the next renewal and stops.
+
+        In the end it does not give the lease back: nobody leads until it has run out.
+        """
+        self._insists = True
 
     async def run(self) -> None:
         """Stands for election until cancelled, and gives the lease back then."""
@@ -97,7 +105,7 @@ class Elector:
         if mark != self._seen[0]:
             self._seen = mark, before
         free = not holder or before - self._seen[1] > float(spec.get("leaseDurationSeconds") or self._timing.lease)
-        if holder != self._identity and not free:
+        if holder != self._identity and not free and not self._insists:
             self._until = 0.0
             return
         try:
@@ -125,7 +133,7 @@ class Elector:
 
     async def _give_back(self) -> None:
         """So that a successor need not wait for the lease to run out. The time of the last renewal stays."""
-        if not self.leading or self._lease is None:
+        if not self.leading or self._lease is None or self._insists:
             return
         self._until = 0.0
         spec = {**self._lease["spec"], "holderIdentity": "", "leaseDurationSeconds": 1}

@@ -51,6 +51,21 @@ async def test_one_leads_and_hands_over_at_once(cluster: ControlPlane) -> None:
 
 
 @pytest.mark.cluster
+async def test_who_insists_leads_and_leaves_the_lease_to_run_out(cluster: ControlPlane) -> None:
+    async with await Api.connect(cluster.kubeconfig) as api:
+        one, two = (Elector(api, "default", "insisted-on", name, TIMING) for name in ("one", "two"))
+        two.insist()
+        async with standing(one):
+            await until(lambda: one.leading)
+            async with standing(two):
+                await until(lambda: two.leading and not one.leading)
+            ended = time.monotonic()
+            assert (await api.get(f"{FOLDER}/insisted-on"))["spec"]["holderIdentity"] == "two"
+            await until(lambda: one.leading)
+            assert time.monotonic() - ended > TIMING.lease - TIMING.retry * 1.2
+
+
+@pytest.mark.cluster
 async def test_who_cannot_renew_stops_before_another_begins(cluster: ControlPlane, tmp_path: Path) -> None:
     async with await Api.connect(cluster.kubeconfig) as api, behind_a_proxy(cluster, tmp_path) as (cut_off, proxy):
         one = Elector(cut_off, "default", "cut-off", "one", TIMING)

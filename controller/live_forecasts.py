@@ -33,12 +33,16 @@ class LiveForecasts:
         self._forecaster = forecaster
         self._on_made = on_made
         self._made: dict[Wanted, Forecast] = {}
+        self._before: dict[SignalKey, Forecast] = {}
         self._from: dict[Wanted, datetime] = {}
         self._failed: dict[Wanted, str] = {}
         self._work: asyncio.Task[None] | None = None
 
     def ask(self, wanted: Mapping[Wanted, Series]) -> None:
         """Begins to make those that are not of the newest bin, unless the last ones are still being made."""
+        signals = {key for key, _ in wanted}
+        self._before |= {key: made for (key, _), made in self._made.items()}
+        self._before = {key: made for key, made in self._before.items() if key in signals}
         for known in (self._made, self._from, self._failed):
             for gone in known.keys() - wanted.keys():
                 del known[gone]
@@ -49,8 +53,12 @@ class LiveForecasts:
             self._work = asyncio.create_task(self._make(due))
 
     def newest(self, one: Wanted, signal: str) -> Forecast | None:
-        """The newest, under the policy's own name of the signal; None until there is one."""
-        made = self._made.get(one)
+        """The newest, under the policy's own name of the signal; None until there is one.
+
+        Where another window is asked for, because the lead time was measured anew, that of the one before serves until
+        this one's is made.
+        """
+        made = self._made.get(one) or self._before.get(one[0])
         return None if made is None else replace(made, signal=signal)
 
     def problem(self, one: Wanted) -> str:

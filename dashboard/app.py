@@ -1,6 +1,7 @@
 """The page: `streamlit run dashboard/app.py -- LEDGER`, which is what `foresail dashboard` does.
 
-While the run is live the page draws itself anew every few seconds; when it is over it rests.
+While the run is live the page draws itself anew every few seconds; when it is over it rests. With `--controller URL` it
+is about a running controller, all its policies above and one of them below.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import streamlit as st
 
 from controller.adapters.ledger import Entry
+from dashboard.controllers import ControllerSource
 from dashboard.sources import LedgerSource, MetricsSource, Notice, Run
-from dashboard.views import decisions, forecast, now
+from dashboard.views import decisions, fleet, forecast, now
 
 REFRESH_S = 2.0
 AHEAD = (timedelta(minutes=5), timedelta(minutes=15))
@@ -39,17 +41,41 @@ def page(ledger: Path, metrics: str | None) -> None:
     st.fragment(body, run_every=REFRESH_S if live else None)()
 
 
+def controller_page(url: str) -> None:
+    """The whole page over a running controller."""
+    st.set_page_config(page_title="Foresail", layout="wide")
+    source = _controller_source(url)
+
+    def body() -> None:
+        st.markdown("#### Foresail")
+        found = source.fleet()
+        if isinstance(found, Notice):
+            st.info(found.text)
+            return
+        name = fleet.draw(found, datetime.now(UTC))  # noqa: TID251  how old something is, is a question of now
+        if name is not None:
+            _draw(source.run(name), None, title="")
+
+    st.fragment(body, run_every=REFRESH_S)()
+
+
+@st.cache_resource(show_spinner=False)
+def _controller_source(url: str) -> ControllerSource:
+    """One reader for every browser that looks at the same controller."""
+    return ControllerSource(url)
+
+
 @st.cache_resource(show_spinner=False)
 def _ledger_source(path: str) -> LedgerSource:
     """One reader for every browser that looks at the same ledger."""
     return LedgerSource(Path(path), time.time)  # noqa: TID251  the clock that the file's times are in
 
 
-def _draw(found: Run | Notice, controller: MetricsSource | None) -> None:
+def _draw(found: Run | Notice, controller: MetricsSource | None, title: str = "Foresail: ") -> None:
     if isinstance(found, Notice):
         st.info(found.text)
         return
-    st.markdown(f"#### Foresail: {found.policy.name}")
+    st.markdown(f"#### {title}{found.policy.name}")
     now.draw(found, controller.read() if controller else None)
     controls = st.columns(3)
     window = controls[0].radio("show", list(WINDOWS), index=1, horizontal=True, key="window")
@@ -75,11 +101,15 @@ def _before(ahead: timedelta) -> str:
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="dashboard")
-    parser.add_argument("ledger", type=Path)
+    parser.add_argument("ledger", type=Path, nargs="?")
     parser.add_argument("--metrics", metavar="URL")
+    parser.add_argument("--controller", metavar="URL")
     return parser.parse_args(argv)
 
 
 if __name__ == "__main__":
     options = _arguments(sys.argv[1:])
-    page(options.ledger, options.metrics)
+    if options.controller:
+        controller_page(options.controller)
+    else:
+        page(options.ledger, options.metrics)

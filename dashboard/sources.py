@@ -29,11 +29,12 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True)
 class Run:
-    """A ledger as far as it is written; `live` is whether it grew of late."""
+    """A ledger as far as it is written; `live` is whether it grew of late, `over` what to say where it did not."""
 
     policy: Policy
     entries: tuple[Entry, ...]
     live: bool
+    over: str = "the run is over"
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def status(run: Run) -> str:
     demand = "the load is not known" if need is None else f"{offered} need {_pods(need)}"
     verdict = "Whether anything is short is not known." if need is None else "Nothing is short."
     return (
-        f"**{clock(newest.now)} UTC, {'live' if run.live else 'the run is over'}:** {demand},"
+        f"**{clock(newest.now)} UTC, {'live' if run.live else run.over}:** {demand},"
         f" {_pods(newest.observed.ready)} ready, the floor is {newest.decision.floor}."
         f" **{f'Short of {_pods(short)}.' if short else verdict}** {_age(newest)}"
     )

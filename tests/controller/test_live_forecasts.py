@@ -78,6 +78,26 @@ async def test_a_minute_later_the_gate_makes_only_what_is_new() -> None:
     assert max(asked[1:]) < 10
 
 
+async def test_the_forecast_of_another_window_serves_until_this_ones_is_made() -> None:
+    slow = Slow()
+    live, (one,) = LiveForecasts(slow), wanted("a")
+    live.ask(wanted("a"))
+    await live.settled()
+    slow.may.clear()
+    other = one[0], Window(1, 9)
+    live.ask({other: wanted("a")[one]})
+    standing_in = live.newest(other, "connections")
+    assert standing_in is not None
+    assert standing_in.window == Window(1, 4)
+    slow.may.set()
+    await live.settled()
+    made = live.newest(other, "connections")
+    assert made is not None
+    assert made.window == Window(1, 9)
+    live.ask({})
+    assert live.newest(other, "connections") is None
+
+
 async def test_nobody_waits_for_one_that_is_being_made() -> None:
     slow = Slow()
     slow.may.clear()

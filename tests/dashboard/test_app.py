@@ -14,7 +14,10 @@ from streamlit.testing.v1 import AppTest
 from controller.adapters.ledger import Entry
 from dashboard import frames
 from dashboard.views import now
+from tests.controller.test_recorder import decisions
+from tests.controller.test_server import Served
 from tests.dashboard.runs import POLICY, an_hour, blind, write
+from tests.dashboard.test_controllers import decide, serving
 from tests.helpers.builders import REPLACED
 from tests.helpers.processes import free_port
 
@@ -145,3 +148,46 @@ def test_four_hours_are_drawn_in_well_under_a_second_of_one_core(tmp_path: Path)
     before = time.process_time()
     app.run()
     assert time.process_time() - before < 1.0
+
+
+def controller_script(url: str) -> None:
+    """What the page's own script does with --controller."""
+    from dashboard.app import controller_page
+
+    controller_page(url)
+
+
+def over_a_controller(url: str) -> AppTest:
+    app = AppTest.from_function(controller_script, default_timeout=PATIENCE_S, args=(url,)).run()
+    assert not app.exception
+    return app
+
+
+def test_a_running_controller_is_shown_with_all_its_policies_and_one_of_them() -> None:
+    served, made = Served(), decisions(3)
+    with serving(served) as url:
+        app = over_a_controller(url)
+        assert "No policies" in app.info[0].value
+        for one in made:
+            decide(served, one)
+        app.run()
+        assert not app.exception
+        table = app.dataframe[0].value
+        assert list(table["policy"]) == ["chat/bad", "chat/gateway"]
+        assert "1 active, 1 not followed" in app.caption[0].value
+        assert app.selectbox[0].options == ["chat/gateway"]
+        numbers = {metric.label: metric.value for metric in app.metric}
+        assert numbers["floor"] == "9"
+        assert made[-1].outcome.decision.summary() in app.info[0].value
+        app.toggle[0].set_value(True).run()
+        assert len(app.dataframe[1].value) == 3
+    app.run()
+    assert not app.exception
+    assert f"No controller answers at {url}" in app.warning[0].value
+    assert "What is shown is what was known last, of 2026-03-02 20:00:30 UTC." in app.warning[0].value
+    assert "not heard of since" in app.info[0].value
+
+
+def test_a_controller_that_is_away_is_a_sentence() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    assert over_a_controller(url).info[0].value == f"No controller answers at {url}; this page goes on asking."

@@ -98,3 +98,25 @@ def test_a_value_that_is_not_allowed_is_refused(
     assert main(["dashboard", str(ledger), *arguments]) == 2
     assert f"{arguments[0]} " in (said := capsys.readouterr().err)
     assert "expected" in said
+
+
+def test_it_serves_the_page_of_a_controller_that_is_not_there_yet() -> None:
+    port = free_port()
+    controller = f"http://127.0.0.1:{free_port()}"
+    with ending(foresail("dashboard", "--controller", controller, "--port", str(port))) as process:
+        until(lambda: healthy(process, port))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--controller", "localhost:8081"], "expected a URL such as http://127.0.0.1:8081"),
+        (["runs/other.jsonl", "--controller", "http://c"], "leave LEDGER, --metrics and --wait out"),
+        (["--wait", "--controller", "http://c"], "leave LEDGER, --metrics and --wait out"),
+    ],
+)
+def test_a_controller_that_cannot_be_meant_is_refused(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["dashboard", *arguments]) == 2
+    assert said in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The manifests: a real API server takes each of them, and the controller's account may do what it does and no more."""
+"""By the chart's roles the controller's account may do what the controller does and no more, on a real API server."""
 
 from __future__ import annotations
 
@@ -17,54 +17,66 @@ from controller.settings import ControllerSettings
 from foresail.in_cluster import once, restore
 from tests.cluster.api import ApiError
 from tests.cluster.control_plane import ControlPlane, make_namespace
+from tests.cluster.programs import Program
 from tests.cluster.workloads import an_external_metric, an_hpa, hpas_path
 from tests.controller.test_loop import a_policy
+from tests.deploy.chart import rendered
 from tests.helpers.processes import free_port, until
 
 pytestmark = pytest.mark.cluster
 Json = dict[str, Any]
-FOLDER = Path(__file__).parents[1] / "deploy" / "kubernetes"
-ACCOUNT, HOME = "foresail-controller", "foresail"
+ACCOUNT, HOME, ONLY = "foresail-controller", "foresail", "account"
 PLURALS = {
     "ServiceAccount": "api/v1/namespaces/{}/serviceaccounts",
-    "Namespace": "api/v1/namespaces",
-    "ConfigMap": "api/v1/namespaces/{}/configmaps",
     "ClusterRole": "apis/rbac.authorization.k8s.io/v1/clusterroles",
     "ClusterRoleBinding": "apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
     "Role": "apis/rbac.authorization.k8s.io/v1/namespaces/{}/roles",
     "RoleBinding": "apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings",
-    "Deployment": "apis/apps/v1/namespaces/{}/deployments",
-    "PodDisruptionBudget": "apis/policy/v1/namespaces/{}/poddisruptionbudgets",
-    "CronJob": "apis/batch/v1/namespaces/{}/cronjobs",
     "CustomResourceDefinition": "apis/apiextensions.k8s.io/v1/customresourcedefinitions",
 }
+"""What the rights are made of, and where the API server keeps it."""
 
 
-def manifests(name: str) -> list[Json]:
-    return [one for one in yaml.safe_load_all((FOLDER / name).read_text()) if one]
-
-
-async def applied(api: Api, one: Json, *, dry: bool = False) -> Json:
+async def applied(api: Api, one: Json) -> None:
     folder = PLURALS[one["kind"]].format(one["metadata"].get("namespace", ""))
-    params = {"fieldManager": "test", "force": "true", "fieldValidation": "Strict"} | ({"dryRun": "All"} if dry else {})
-    return await api.patch(f"/{folder}/{one['metadata']['name']}", one, APPLY, params)
+    params = {"fieldManager": "test", "force": "true", "fieldValidation": "Strict"}
+    await api.patch(f"/{folder}/{one['metadata']['name']}", one, APPLY, params)
 
 
-@pytest.fixture(scope="module")
-def installed(cluster: ControlPlane) -> Iterator[ControlPlane]:
-    """Kind, namespace and rights are there."""
+def _path(one: Json) -> str:
+    return f"/{PLURALS[one['kind']].format(one['metadata'].get('namespace', ''))}/{one['metadata']['name']}"
+
+
+@contextlib.contextmanager
+def _rights(cluster: ControlPlane, helm: Program, *values: str) -> Iterator[ControlPlane]:
+    """The kind, the account and what it may, as the chart has them; the account's rights are gone afterwards."""
+    objects = [one for one in rendered(helm, *values, namespace=HOME) if one["kind"] in PLURALS]
+    for namespace in (HOME, ONLY):
+        make_namespace(cluster.api, namespace)
 
     async def install() -> None:
         async with await Api.connect(cluster.kubeconfig) as api:
-            for name in ("crd.yaml", "rbac.yaml"):
-                for one in manifests(name):
-                    await applied(api, one)
+            for one in objects:
+                await applied(api, one)
 
     asyncio.run(install())
     until(lambda: _served(cluster))
     yield cluster
-    for path in ("clusterroles", "clusterrolebindings"):
-        cluster.api.delete(f"/apis/rbac.authorization.k8s.io/v1/{path}/{ACCOUNT}")
+    for one in objects:
+        if one["kind"] != "CustomResourceDefinition":
+            cluster.api.delete(_path(one))
+
+
+@pytest.fixture
+def everywhere(cluster: ControlPlane, helm_4: Program) -> Iterator[ControlPlane]:
+    with _rights(cluster, helm_4) as ready:
+        yield ready
+
+
+@pytest.fixture
+def in_one_namespace(cluster: ControlPlane, helm_4: Program) -> Iterator[ControlPlane]:
+    with _rights(cluster, helm_4, "--set", f"controller.watchNamespace={ONLY}") as ready:
+        yield ready
 
 
 def _served(cluster: ControlPlane) -> bool:
@@ -73,21 +85,14 @@ def _served(cluster: ControlPlane) -> bool:
     return False
 
 
-def kubeconfig_of_the_account(cluster: ControlPlane, folder: Path) -> Path:
+def kubeconfig_of_the_account(cluster: ControlPlane, folder: Path, home: str = HOME, account: str = ACCOUNT) -> Path:
     """By a token that the API server made for the controller's account."""
-    path = f"/api/v1/namespaces/{HOME}/serviceaccounts/{ACCOUNT}/token"
+    path = f"/api/v1/namespaces/{home}/serviceaccounts/{account}/token"
     made = cluster.api.create(path, {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}})
     config = yaml.safe_load(cluster.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": made["status"]["token"]}
     (folder / "kubeconfig").write_text(yaml.safe_dump(config))
     return folder / "kubeconfig"
-
-
-async def test_the_api_server_takes_every_manifest(installed: ControlPlane) -> None:
-    async with await Api.connect(installed.kubeconfig) as api:
-        for path in sorted(FOLDER.glob("*.yaml")):
-            for one in manifests(path.name):
-                await applied(api, one, dry=True)
 
 
 ALLOWED = {
@@ -110,44 +115,71 @@ RESOURCES = (
 )  # fmt: skip
 
 
-async def test_the_account_may_do_so_much_and_no_more(installed: ControlPlane, tmp_path: Path) -> None:
-    reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-    async with await Api.connect(kubeconfig_of_the_account(installed, tmp_path)) as api:
+class Rights:
+    """What the API server says that the owner of a token may do."""
 
-        async def may(
-            verb: str, group: str, resource: str, sub: str, namespace: str = "default", name: str = ""
-        ) -> bool:
-            asked = {
-                "verb": verb,
-                "group": group,
-                "resource": resource,
-                "subresource": sub,
-                "namespace": namespace,
-                "name": name,
-            }
-            made = await api.create(reviews, {"spec": {"resourceAttributes": asked}})
-            return bool(made["status"]["allowed"])
+    def __init__(self, api: Api) -> None:
+        self._api = api
 
-        given = {(v, *r) for v in VERBS for r in RESOURCES if await may(v, *r)}
-        assert given == ALLOWED
-        lease = ("coordination.k8s.io", "leases", "", HOME)
-        assert [verb for verb in VERBS if await may(verb, *lease, ACCOUNT)] == ["get", "create", "update"]
-        assert [verb for verb in VERBS if await may(verb, *lease, "another")] == ["create"]
+    async def may(self, verb: str, of: tuple[str, str, str], namespace: str, name: str = "") -> bool:
+        group, resource, sub = of
+        asked = {
+            "verb": verb,
+            "group": group,
+            "resource": resource,
+            "subresource": sub,
+            "namespace": namespace,
+            "name": name,
+        }
+        made = await self._api.create(
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {"spec": {"resourceAttributes": asked}}
+        )
+        return bool(made["status"]["allowed"])
+
+    async def given(self, namespace: str) -> set[tuple[str, str, str, str]]:
+        return {(verb, *of) for verb in VERBS for of in RESOURCES if await self.may(verb, of, namespace)}
+
+    async def of_lease(self, name: str) -> list[str]:
+        lease = ("coordination.k8s.io", "leases", "")
+        return [verb for verb in VERBS if await self.may(verb, lease, HOME, name)]
 
 
-async def test_with_its_own_account_it_can_do_its_work(
-    installed: ControlPlane, tmp_path: Path, caplog: pytest.LogCaptureFixture
+async def test_the_account_may_do_so_much_and_no_more(everywhere: ControlPlane, tmp_path: Path) -> None:
+    async with await Api.connect(kubeconfig_of_the_account(everywhere, tmp_path)) as api:
+        rights = Rights(api)
+        assert await rights.given("default") == ALLOWED
+        assert await rights.of_lease(ACCOUNT) == ["get", "create", "update"]
+        assert await rights.of_lease("another") == ["create"]
+
+
+async def test_in_one_namespace_it_may_nothing_elsewhere(in_one_namespace: ControlPlane, tmp_path: Path) -> None:
+    async with await Api.connect(kubeconfig_of_the_account(in_one_namespace, tmp_path)) as api:
+        rights = Rights(api)
+        assert await rights.given(ONLY) == ALLOWED
+        assert await rights.given("default") == set()
+        assert await rights.of_lease(ACCOUNT) == ["get", "create", "update"]
+
+
+@pytest.mark.parametrize("rights", ["everywhere", "in_one_namespace"])
+def test_with_its_own_account_it_can_do_its_work(
+    request: pytest.FixtureRequest, rights: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    make_namespace(installed.api, "account")
+    cluster: ControlPlane = request.getfixturevalue(rights)
     made = an_hpa("gateway", [an_external_metric("connections", "70")], low=2, high=12)
-    installed.api.create(hpas_path("account"), made)
-    installed.api.create(policies_path("account"), a_policy("account"))
+    cluster.api.create(hpas_path(ONLY), made)
+    cluster.api.create(policies_path(ONLY), a_policy(ONLY))
     settings = ControllerSettings(
-        prometheus_url=f"http://127.0.0.1:{free_port()}", lease_namespace=HOME, identity="one", namespace="account"
+        prometheus_url=f"http://127.0.0.1:{free_port()}", lease_namespace=HOME, identity="one", namespace=ONLY
     )
-    kubeconfig = kubeconfig_of_the_account(installed, tmp_path)
-    assert await once(settings, kubeconfig, dry=False, as_json=True) == 0
-    found = installed.api.get(f"{policies_path('account')}/gateway")["status"]["conditions"]
-    assert {one["type"]: one["reason"] for one in found}["Degraded"] == "PrometheusUnavailable"
-    assert await restore(settings, kubeconfig, None, None) == 0
-    assert "forbidden" not in caplog.text.lower()
+    kubeconfig = kubeconfig_of_the_account(cluster, tmp_path)
+    try:
+        assert asyncio.run(once(settings, kubeconfig, dry=False, as_json=True)) == 0
+        found = cluster.api.get(f"{policies_path(ONLY)}/gateway")["status"]["conditions"]
+        assert {one["type"]: one["reason"] for one in found}["Degraded"] == "PrometheusUnavailable"
+        assert asyncio.run(restore(settings, kubeconfig, None, None)) == 0
+        assert "forbidden" not in caplog.text.lower()
+    finally:
+        path = f"{policies_path(ONLY)}/gateway"
+        cluster.api.patch(path, {"metadata": {"finalizers": None}})
+        cluster.api.delete(path)
+        cluster.api.delete(f"{hpas_path(ONLY)}/gateway")

@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/: what the code says about itself, so that no page can say otherwise."""
+"""Writes the generated pages of docs/ and of the chart: what the code says about itself, and nothing else."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import controller.metrics
 import gateway.metrics
 from controller.json_log import Line, LoggedDecision
 from foresail import cli
-from tools import cli_reference, image_sizes, log_reference, metrics_reference
+from tools import chart_values, cli_reference, image_sizes, log_reference, metrics_reference
 from tools.requirements import ROOT
 
 
 def generated() -> Mapping[str, str]:
     """The text of every generated page, by its path in the clone."""
     return {
+        "deploy/chart/README.md": chart_values.page(ROOT / "deploy" / "chart" / "values.yaml"),
+        # Helm reads only what lies in the chart, and the kind has its place beside it.
+        "deploy/chart/files/crd.yaml": (ROOT / "deploy" / "kubernetes" / "crd.yaml").read_text(encoding="utf-8"),
         "docs/reference/cli.md": cli_reference.page(cli.parser()),
         "docs/reference/metrics.md": metrics_reference.page(
             "Controller metrics",

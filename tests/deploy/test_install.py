@@ -1,0 +1,169 @@
+"""Installed and uninstalled by both Helms on a real API server: what comes, what stays, and that HPAs go back first.
+
+No kubelet runs here: the test plays it for the pod of the uninstall's Job, with the settings of the release and a token
+of its account.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from controller.hpa_patch import operations
+from controller.loop import policies_path
+from controller.originals import ANNOTATION, FINALIZER, raising, taken
+from tests.cluster.api import ApiError, Json
+from tests.cluster.control_plane import ControlPlane, control_plane
+from tests.cluster.programs import Program, ProgramFailed
+from tests.cluster.workloads import an_external_metric, an_hpa, hpas_path
+from tests.controller.test_hpa_patch import applied
+from tests.deploy.chart import CHART
+from tests.helpers.processes import ROOT, free_port, until
+from tests.test_deploy import kubeconfig_of_the_account
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
+HOME, CHAT = "scaling", "chat"
+_KIND = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/predictiveautoscalers.foresail.dev"
+
+
+@dataclass(frozen=True)
+class Site:
+    """A cluster of its own, in which the kind is not there yet, and a Helm."""
+
+    cluster: ControlPlane
+    helm: Program
+    folder: Path
+
+    def installed(self, *arguments: str) -> str:
+        """What Helm says after `upgrade --install` of the release `foresail`."""
+        values = ("--set", "gateway.enabled=true,gateway.policy.enabled=true", *arguments)
+        return self.helm.run("upgrade", "--install", "foresail", CHART, "-n", HOME, "--create-namespace", *values)
+
+    def exists(self, path: str) -> bool:
+        with contextlib.suppress(ApiError):
+            return bool(self.cluster.api.get(path))
+        return False
+
+    def settings(self) -> dict[str, str]:
+        """What the ConfigMap tells a pod, but for the address, which pods on one machine cannot share."""
+        found: Json = self.cluster.api.get(f"/api/v1/namespaces/{HOME}/configmaps/foresail-controller")["data"]
+        return {
+            **os.environ,
+            **found,
+            "FORESAIL_CONTROLLER_HOST": "127.0.0.1",
+            "FORESAIL_CONTROLLER_PORT": str(free_port()),
+        }
+
+    def run(self, arguments: list[str], identity: str) -> subprocess.Popen[str]:
+        """A container of the controller's image: `foresail` with these arguments, by the account of the release."""
+        kubeconfig = kubeconfig_of_the_account(self.cluster, self.folder, HOME)
+        command = [sys.executable, "-m", "foresail", *arguments, "--kubeconfig", str(kubeconfig)]
+        environ = {**self.settings(), "FORESAIL_CONTROLLER_IDENTITY": identity}
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+
+
+@pytest.fixture(params=["helm_3", "helm_4"])
+def site(request: pytest.FixtureRequest, control_plane_programs: Path, tmp_path: Path) -> Iterator[Site]:
+    helm: Program = request.getfixturevalue(request.param)
+    with control_plane(tmp_path, control_plane_programs) as cluster:
+        yield Site(cluster, helm.as_user(cluster.kubeconfig), tmp_path)
+
+
+def test_installed_acting_and_uninstalled_with_everything_given_back(site: Site) -> None:
+    api = site.cluster.api
+    assert "NOT made: the gateway's PredictiveAutoscaler" in site.installed()
+    until(lambda: site.exists(policies_path(HOME)))
+    assert not site.exists(f"{policies_path(HOME)}/foresail-gateway")
+    assert "NOT made" not in site.installed()
+    assert api.get(f"{policies_path(HOME)}/foresail-gateway")["spec"]["mode"] == "Observe"
+    _a_raised_floor(site)
+    controller = site.run(["controller", "run"], "one")
+    try:
+        lease = f"/apis/coordination.k8s.io/v1/namespaces/{HOME}/leases/foresail-controller"
+        until(lambda: site.exists(lease) and api.get(lease)["spec"]["holderIdentity"] == "one")
+        said = _uninstalled(site)
+        assert "chat/web: 8 → 2, given back" in said
+        hpa = api.get(f"{hpas_path(CHAT)}/web")
+        assert (hpa["spec"]["minReplicas"], hpa["metadata"].get("annotations")) == (2, None)
+        assert api.get(lease)["spec"]["holderIdentity"] == "restore-two"
+    finally:
+        controller.send_signal(signal.SIGTERM)
+        controller.communicate(timeout=60)
+    # Nothing waits for a controller that is no more: the release's own policy is gone, and the other can go.
+    until(lambda: not site.exists(f"{policies_path(HOME)}/foresail-gateway"))
+    api.delete(f"{policies_path(CHAT)}/web")
+    until(lambda: not site.exists(f"{policies_path(CHAT)}/web"))
+    assert site.exists(_KIND)
+    assert not site.exists("/apis/rbac.authorization.k8s.io/v1/clusterroles/scaling-foresail-controller")
+    site.installed()
+    assert site.exists(f"{policies_path(HOME)}/foresail-gateway")
+
+
+def test_an_uninstall_that_cannot_give_back_removes_nothing(site: Site) -> None:
+    site.installed("--set", "controller.restoreOnUninstall.within=0s")
+    with pytest.raises(ProgramFailed, match=r"timed out|deadline exceeded|DeadlineExceeded"):
+        site.helm.run("uninstall", "foresail", "-n", HOME, "--timeout", "2s")
+    assert site.exists(f"/apis/apps/v1/namespaces/{HOME}/deployments/foresail-controller")
+    assert site.exists(f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{HOME}-foresail-controller")
+
+
+def _a_raised_floor(site: Site) -> None:
+    """In a namespace of its own: an HPA of 2 that a controller has raised to 8, and its policy."""
+    api = site.cluster.api
+    api.create("/api/v1/namespaces", {"metadata": {"name": CHAT}})
+    made = api.create(hpas_path(CHAT), an_hpa("web", [an_external_metric("connections", "70")], low=2, high=12))
+    change, _ = raising(taken(made, f"{CHAT}/web", None), 8, None)
+    api.replace(f"{hpas_path(CHAT)}/web", applied(made, operations(made, change)))
+    signal_of_web = {"name": "connections", "kind": "Stock", "query": "vector(1)", "capacityPerPod": "100"}
+    policy = {
+        "apiVersion": "foresail.dev/v1alpha1",
+        "kind": "PredictiveAutoscaler",
+        "metadata": {"name": "web", "namespace": CHAT, "finalizers": [FINALIZER]},
+        "spec": {
+            "hpaRef": {"name": "web"},
+            "mode": "Active",
+            "signals": [signal_of_web],
+            "bounds": {"minReplicas": 2, "maxReplicas": 12},
+        },
+    }
+    api.create(policies_path(CHAT), policy)
+    assert ANNOTATION in api.get(f"{hpas_path(CHAT)}/web")["metadata"]["annotations"]
+
+
+def _uninstalled(site: Site) -> str:
+    """What the Job said that Helm waits for. The pod that the Job controller makes runs here as a process."""
+    failed: list[Exception] = []
+
+    def uninstall() -> None:
+        try:
+            site.helm.run("uninstall", "foresail", "-n", HOME, "--timeout", "100s")
+        except ProgramFailed as error:
+            failed.append(error)
+
+    helm = threading.Thread(target=uninstall)
+    helm.start()
+    pods = f"/api/v1/namespaces/{HOME}/pods"
+    until(lambda: bool(site.cluster.api.get(pods, labelSelector="job-name=foresail-restore")["items"]))
+    (pod,) = site.cluster.api.get(pods, labelSelector="job-name=foresail-restore")["items"]
+    (container,) = pod["spec"]["containers"]
+    assert pod["spec"]["serviceAccountName"] == "foresail-controller"
+    assert container["args"] == ["controller", "restore", "--within", "4m"]
+    process = site.run(["controller", "restore", "--within", "0s"], "two")  # the same, in one step: no minutes between
+    _, said = process.communicate(timeout=100)
+    assert process.returncode == 0, said
+    path = f"{pods}/{pod['metadata']['name']}/status"
+    site.cluster.api.patch(path, {"status": {"phase": "Succeeded"}})
+    helm.join()
+    assert not failed, failed
+    return said

@@ -16,6 +16,7 @@ WITHOUT_A_MODULE = {
     "test_mirror.py": "this file",
     "e2e/test_spike.py": "the whole on real parts: a rise that recurs",
     "e2e/test_dead_man.py": "the whole on real parts: controllers that end",
+    "test_crd.py": "the schema of the policies is no module: a real API server refuses by it",
     "test_deploy.py": "the manifests are no modules: a real API server takes them, and holds the account to its rights",
     "notebooks/test_notebooks.py": "the notebooks are no modules: each runs on small settings, and is stored clean",
     "models/test_artefacts.py": "the committed models are data: each loads and makes its golden forecast again",

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import yaml
+
 import controller.cluster_metrics
 import controller.metrics
+import controller.status
 import gateway.metrics
 from foresail import cli
-from tools import cli_reference, metrics_reference
+from tools import cli_reference, metrics_reference, policy_reference
 from tools.requirements import ROOT
 
 
@@ -16,6 +19,9 @@ def generated() -> Mapping[str, str]:
     """The text of every generated page, by its path in the clone."""
     return {
         "docs/reference/cli.md": cli_reference.page(cli.parser()),
+        "docs/reference/policy.md": policy_reference.page(
+            yaml.safe_load((ROOT / "deploy/kubernetes/crd.yaml").read_text(encoding="utf-8")), controller.status.REASONS
+        ),
         "docs/reference/metrics.md": metrics_reference.page(
             "Controller metrics",
             "Generated from `controller/metrics.py`. Base units; a value that is not known is absent.",

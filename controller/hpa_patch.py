@@ -58,10 +58,17 @@ def target_of(hpa: Json, metric: str) -> str | None:
     return None if found is None else found[1]
 
 
-def without_claim(hpa: Json, manager: str) -> list[Operation]:
-    """The patch that removes the manager's entries from the managed fields; empty where there is none."""
+def without_claim(hpa: Json, manager: str, *, applied: bool = True) -> list[Operation]:
+    """The patch that removes the manager's entries from the managed fields; empty where there is none.
+
+    Without `applied` those that came by server-side apply stay.
+    """
     fields = hpa["metadata"].get("managedFields", [])
-    ours = [index for index, entry in enumerate(fields) if entry.get("manager") == manager]
+    ours = [
+        index
+        for index, entry in enumerate(fields)
+        if entry.get("manager") == manager and (applied or entry.get("operation") != "Apply")
+    ]
     if not ours:
         return []
     removed = [{"op": "remove", "path": f"/metadata/managedFields/{index}"} for index in reversed(ours)]

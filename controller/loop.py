@@ -25,7 +25,7 @@ from controller.errors import ClusterError, ControllerError
 from controller.hpa_patch import Change
 from controller.lead_time import LeadTimes, scaled_by
 from controller.onlooker import Onlooker
-from controller.originals import was_reset
+from controller.originals import gives_back, was_reset
 from controller.reconcile import Reconciler
 from controller.subjects import Key
 from controller.telling import Told
@@ -128,8 +128,12 @@ class KubeCluster:
         return {one.path.rpartition("/")[2]: one.silence_s for one in (*self.reflectors, self.pods)}
 
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
-        """Also what the next tick sees, so that it need not wait for the watch."""
-        after = await self._writer.write(await self._writer.drop_claim(hpa), change, ownership)
+        """Also what the next tick sees, so that it need not wait for the watch. What is given back is not claimed."""
+        if gives_back(change):
+            ownership = Ownership.SHARE
+        if ownership is Ownership.SHARE:
+            hpa = await self._writer.drop_claim(hpa)
+        after = await self._writer.write(hpa, change, ownership)
         key = after["metadata"]["namespace"], after["metadata"]["name"]
         if key in self._hpas.objects:
             self._hpas.objects[key] = after

@@ -107,6 +107,11 @@ def given_back(originals: Originals) -> Change:
     return Change(originals.floor, targets, {ANNOTATION: None})
 
 
+def gives_back(change: Change) -> bool:
+    """Whether nothing of ours is left after it."""
+    return ANNOTATION in change.annotations and change.annotations[ANNOTATION] is None
+
+
 def lowered(originals: Originals, percent: float, wish: int | None) -> int:
     """The next floor on the way back: so many percent of the one in force lower, at least a pod, and never below the
     owner's. Where the HPA wishes for as many by itself, nothing holds the floor any longer."""

@@ -20,6 +20,7 @@ _STEP = timedelta(minutes=1)
 _LONGEST_LEAD = _HORIZON - _STEP
 _LONGEST_HOLD = timedelta(hours=1)
 _MOST_EVENTS = 100
+_MOST_SIGNALS = 8
 
 _DURATION = re.compile(r"(?=.)(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?")
 
@@ -81,6 +82,9 @@ _LeadTime = Annotated[
 ]
 _Hold = Annotated[timedelta, BeforeValidator(_duration), _at_most(_LONGEST_HOLD, "as for an HPA's own stabilization")]
 _Text = Annotated[str, Field(min_length=1)]
+_Name = Annotated[str, Field(min_length=1, max_length=253)]
+"""As long as Kubernetes allows names of objects, and as the schema in the cluster has it."""
+_Replicas = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
 _Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
@@ -92,13 +96,13 @@ class _Metadata(Part):
 
 
 class _HpaRef(Part):
-    name: _Text
+    name: _Name
 
 
 class _Signal(Part):
-    name: _Text
+    name: Annotated[str, Field(min_length=1, max_length=63)]
     kind: Annotated[Kind, Field(strict=False)]
-    query: _Text | None = None
+    query: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"\S")] | None = None
     capacity_per_pod: _Quantity
 
 
@@ -111,8 +115,8 @@ class _Forecast(Part):
 
 
 class _Bounds(Part):
-    min_replicas: Annotated[int, Field(ge=1)]
-    max_replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
+    min_replicas: _Replicas
+    max_replicas: _Replicas
 
     @model_validator(mode="after")
     def ordered(self) -> Self:
@@ -126,7 +130,7 @@ class _Bounds(Part):
 class _Target(Part):
     """How far the target of one of the HPA's metrics may be moved, per pod."""
 
-    metric: _Text
+    metric: _Name
     min: _Quantity
     max: _Quantity
 
@@ -140,8 +144,8 @@ class _Target(Part):
 class _Event(Part):
     start: _Moment
     end: _Moment
-    min_replicas: Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
-    reason: str = ""
+    min_replicas: _Replicas
+    reason: Annotated[str, Field(max_length=200)] = ""
 
     @model_validator(mode="after")
     def ordered(self) -> Self:
@@ -151,7 +155,7 @@ class _Event(Part):
 
 
 class _Prometheus(Part):
-    url: _Text
+    url: Annotated[str, Field(min_length=1, max_length=2048, pattern="^https?://")]
 
 
 class _Budget(Part):
@@ -175,8 +179,10 @@ class _RampDown(Part):
 class _Spec(Part):
     hpa_ref: _HpaRef | None = None
     mode: Annotated[Mode, Field(strict=False)] = DEFAULTS.mode
-    levers: Annotated[list[Annotated[Lever, Field(strict=False)]], Field(min_length=1)] = Field(default=[Lever.FLOOR])
-    signals: list[_Signal] = Field(min_length=1)
+    levers: Annotated[list[Annotated[Lever, Field(strict=False)]], Field(min_length=1, max_length=2)] = Field(
+        default=[Lever.FLOOR]
+    )
+    signals: Annotated[list[_Signal], Field(min_length=1, max_length=_MOST_SIGNALS)]
     forecast: _Forecast = _Forecast()
     lead_time: _LeadTime = None
     cost_ratio: Annotated[float, Field(gt=0, le=10_000)] = DEFAULTS.cost_ratio

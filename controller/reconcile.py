@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from controller.adapters.kube.hpa_writer import MANAGER
 from controller.adapters.prometheus_feed import Fed, SignalKey
+from controller.contest import Resets, contested
 from controller.deciding import Kept, Outcome, decide, followed
 from controller.decision.capacity import planning_window
 from controller.decision.plan import first_memory
@@ -32,9 +33,6 @@ from forecaster.forecast import Window
 from forecaster.series import Series
 
 Json = dict[str, Any]
-MOST_RESETS = 20
-"""Times an hour that an owner's reset is put right at once; after that only with the ticks."""
-_HOUR = timedelta(hours=1)
 _METRIC_LAG = timedelta(seconds=30)
 _STEP = timedelta(minutes=1)
 _LOG = logging.getLogger(__name__)
@@ -74,7 +72,7 @@ class _Policy:
     kept: Kept | None = None
     status: Json = field(default_factory=dict)
     written_at: datetime | None = None
-    resets: deque[datetime] = field(default_factory=deque)
+    resets: Resets = field(default_factory=Resets)
 
 
 class Reconciler:
@@ -124,11 +122,9 @@ class Reconciler:
         subject, mine = subjects(self._cluster.policies, hpas).get(key), self._known[key]
         if not isinstance(subject, Subject) or subject.workload.policy.mode is not Mode.ACTIVE:
             return False
-        while mine.resets and now - mine.resets[0] >= _HOUR:
-            mine.resets.popleft()
-        if len(mine.resets) >= MOST_RESETS:
+        if mine.resets.too_many(now):
             return False
-        mine.resets.append(now)
+        mine.resets.add(now)
         policy = followed(subject, noted)
         floor = min(noted.ours, policy.bounds.max_replicas)
         change, _ = raising(taken(hpa, noted.policy, noted.metric), floor, as_number(noted.ours_target))
@@ -195,7 +191,9 @@ class Reconciler:
         failed = await self._act(subject, outcome)
         mine.kept = outcome.kept if not failed else kept
         self._onlooker.decided(Decided(key, outcome, problem, failed))
-        status = status_of(subject.object, outcome, problem, failed, now)
+        hpa = self._cluster.hpas.get((key[0], subject.hpa["metadata"]["name"]), subject.hpa)
+        contest = contested(hpa, MANAGER, subject.workload.ownership, mine.resets.count(now), failed)
+        status = status_of(subject.object, outcome, problem, failed, now, contest)
         for told in events_of(mine.status or subject.object.get("status", {}), status, outcome):
             await self._cluster.tell(subject.object, told)
         await self._tell(subject.object, mine, status, now)

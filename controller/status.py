@@ -29,6 +29,70 @@ class Condition:
 
 
 READY, FORECASTING, ACTING, LIMITED, DEGRADED = "Ready", "Forecasting", "Acting", "Limited", "Degraded"
+CONTESTED = "Contested"
+REASONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    READY: (
+        "The policy is followed.",
+        {
+            "Followed": "it is",
+            "BadPolicy": "it contradicts itself or its HPA; the message says where, and what is allowed",
+            "HpaNotFound": "there is no HPA of that name; the message says which there are",
+            "HpaOwned": "another controller owns the HPA; the message names it",
+            "DuplicatePolicy": "an older policy holds the same HPA",
+            "QueryRefused": "Prometheus cannot make sense of a query; the floor is held, then given back",
+            "NotFollowed": "the HPA is of a kind that cannot be followed",
+            "InternalError": "a bug of ours; the log has more",
+        },
+    ),
+    FORECASTING: (
+        "A forecast serves.",
+        {
+            "Accept": "the network's",
+            "Baseline": "a simple rule's, because it has been worth more",
+            "Abstain": "neither was worth following in the last two days",
+            "WarmingUp": "the first is being made, or nothing new is known",
+            "NoForecast": "no signal has one",
+            "NotReady": "the policy is not followed",
+        },
+    ),
+    ACTING: (
+        "Something of Foresail's is in force on the HPA, or may be.",
+        {
+            "Active": "the mode is Active",
+            "HandingBack": "the floor goes back by its ramp",
+            "Observe": "the mode is Observe",
+            "Paused": "the mode is Paused, and the HPA is its owner's",
+            "WriteFailed": "the API server did not take the newest write; it is tried again",
+            "NotReady": "the policy is not followed",
+        },
+    ),
+    LIMITED: (
+        "More replicas may be needed than the maximum allows.",
+        {"BeyondMaximum": "the message says how many, and from when on", "WithinMaximum": "no"},
+    ),
+    DEGRADED: (
+        "A signal cannot be read; its last forecast is used while it is fresh, and the floor is held.",
+        {
+            "AllSignalsRead": "no",
+            "PrometheusUnavailable": "Prometheus does not answer",
+            "QueryRefused": "it cannot make sense of the query",
+            "BadSource": "what answers is no Prometheus",
+            "BadSeries": "the query gives several series, or a raw counter",
+            "NoData": "the query gives nothing",
+            "StaleData": "the newest value is old",
+        },
+    ),
+    CONTESTED: (
+        "Another writes the floor too.",
+        {
+            "Uncontested": "nobody does, or resets are put right at once",
+            "ResetTooOften": "it was reset so often within an hour that it is put back with the ticks only",
+            "FieldHeld": "another holds the field, and ownership is Respect",
+            "Claimed": "Foresail claims it, as the ownership asks; another's apply that names it fails",
+        },
+    ),
+}
+"""Type -> what it says when it is True, and every reason with its meaning: the reference is made of this."""
 
 
 def conditions(before: Sequence[Json], now: Iterable[Condition], at: datetime, generation: int) -> list[Json]:

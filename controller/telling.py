@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from controller.deciding import Outcome
 from controller.domain import Memory, Mode, decision_id
-from controller.status import ACTING, DEGRADED, FORECASTING, LIMITED, READY, Condition, conditions
+from controller.status import ACTING, CONTESTED, DEGRADED, FORECASTING, LIMITED, READY, Condition, conditions
 from controller.subjects import Refusal
 from forecaster.verdict import Ruling
 
@@ -19,6 +19,8 @@ Json = dict[str, Any]
 _MEMORY = TypeAdapter(Memory)
 _LONGEST = 900
 """Of the words of an event, which may be a thousand; the rest is for the id."""
+_UNCONTESTED = Condition(CONTESTED, False, "Uncontested")
+_NO_QUERY = "QueryRefused"
 
 
 @dataclass(frozen=True)
@@ -55,20 +57,29 @@ def refused(policy: Json, refusal: Refusal, now: datetime) -> Json:
     }
 
 
-def status_of(policy: Json, outcome: Outcome, problem: Mapping[str, str], failed: str, now: datetime) -> Json:
+def status_of(
+    policy: Json,
+    outcome: Outcome,
+    problem: Mapping[str, str],
+    failed: str,
+    now: datetime,
+    contest: Condition = _UNCONTESTED,
+) -> Json:
     """The status after a decision.
 
     problem  signal -> what is wrong with its history
     failed   why the HPA could not be written; empty where it could, or need not
+    contest  whether another writes the floor too
     """
     before, generation = policy.get("status", {}), policy["metadata"].get("generation", 0)
     decision, originals = outcome.decision, outcome.originals
     said = [
-        Condition(READY, True, "Followed"),
+        _ready(problem),
         _forecasting(outcome),
         _acting(outcome, failed),
         _limited(outcome),
         _degraded(problem),
+        contest,
     ]
     verdicts = [one.verdict for one in outcome.forecasts if one.verdict is not None]
     found: Json = {
@@ -109,10 +120,18 @@ def events_of(before: Json, after: Json, outcome: Outcome) -> list[Told]:
         told.append(Told("Normal", reason, f"{decision.summary()[:_LONGEST]} (decision {id})"))
     old = {one["type"]: one["status"] for one in before.get("conditions", [])}
     for one in after["conditions"]:
-        if old.get(one["type"], "False") != one["status"] and one["type"] in (LIMITED, DEGRADED):
+        if old.get(one["type"], "False") != one["status"] and one["type"] in (LIMITED, DEGRADED, CONTESTED):
             kind = "Warning" if one["status"] == "True" else "Normal"
             told.append(Told(kind, one["reason"], one["message"] or f"{one['type']} is {one['status']}"))
     return told
+
+
+def _ready(problem: Mapping[str, str]) -> Condition:
+    refused_ones = {name: text for name, text in problem.items() if text.startswith(f"{_NO_QUERY}:")}
+    if not refused_ones:
+        return Condition(READY, True, "Followed")
+    words = "; ".join(f"{name}: {text.partition(': ')[2]}" for name, text in refused_ones.items())
+    return Condition(READY, False, "QueryRefused", f"{words}; correct the signal's query")
 
 
 def _forecasting(outcome: Outcome) -> Condition:

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import yaml
+
 import controller.cluster_metrics
 import controller.metrics
+import controller.status
 import gateway.metrics
 from controller.json_log import Line, LoggedDecision
 from foresail import cli
-from tools import chart_values, cli_reference, image_sizes, log_reference, metrics_reference
+from tools import (
+    chart_values,
+    cli_reference,
+    image_sizes,
+    log_reference,
+    metrics_reference,
+    policy_reference,
+)
 from tools.requirements import ROOT
 
 
@@ -20,6 +30,9 @@ def generated() -> Mapping[str, str]:
         # Helm reads only what lies in the chart, and the kind has its place beside it.
         "deploy/chart/files/crd.yaml": (ROOT / "deploy" / "kubernetes" / "crd.yaml").read_text(encoding="utf-8"),
         "docs/reference/cli.md": cli_reference.page(cli.parser()),
+        "docs/reference/policy.md": policy_reference.page(
+            yaml.safe_load((ROOT / "deploy/kubernetes/crd.yaml").read_text(encoding="utf-8")), controller.status.REASONS
+        ),
         "docs/reference/metrics.md": metrics_reference.page(
             "Controller metrics",
             "Generated from `controller/metrics.py`. Base units; a value that is not known is absent.",

@@ -30,7 +30,7 @@ from controller.cluster_metrics import ClusterMetrics
 from controller.json_log import DecisionLog
 from controller.ledger_folder import LedgerFolder
 from controller.live_forecasts import LiveForecasts
-from controller.loop import KubeCluster, Loop, LoopSettings, policies_path
+from controller.loop import KubeCluster, Loop, LoopSettings, hpas_path, policies_path
 from controller.onlooker import Onlooker, Onlookers
 from controller.originals import ANNOTATION, FINALIZER
 from controller.recent import Recent
@@ -67,7 +67,8 @@ class World:
         bins = (now - EPOCH) // MINUTE
         series = Series(EPOCH + (bins - 60) * MINUTE, MINUTE, np.full(60, self.load), Kind.STOCK, "load")
         fed = Fed(series, Problem.UNAVAILABLE, "the server does not answer") if self.away else Fed(series)
-        return dict.fromkeys(keys, fed)
+        refused = Fed(None, Problem.REFUSED, "parse error: unclosed left parenthesis")
+        return {key: refused if key.query.count("(") != key.query.count(")") else fed for key in keys}
 
     def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
         shape = (1, HORIZON, len(LEVELS))
@@ -365,17 +366,37 @@ async def test_what_cannot_be_followed_is_said_and_the_others_go_on(stage: Stage
     lost["metadata"]["name"] = "lost"
     twice = a_policy(stage.namespace)
     twice["metadata"]["name"] = "twice"
+    unread = a_policy(stage.namespace, hpaRef={"name": "other"})
+    unread["metadata"]["name"] = "unread"
+    unread["spec"]["signals"][0]["query"] = "sum(connections"
+    owned = a_policy(stage.namespace, hpaRef={"name": "keda-hpa-chat"})
+    owned["metadata"]["name"] = "owned"
+    boss = {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": "chat", "uid": "1", "controller": True}
+    for name, owners in (("other", []), ("keda-hpa-chat", [boss])):
+        made = the_hpa(stage.namespace)
+        made["metadata"] |= {"name": name, "ownerReferences": owners}
+        stage.cluster.api.create(hpas_path(stage.namespace), made)
     await asyncio.sleep(1.1)  # ages are in whole seconds
-    for one in (lost, twice):
+    for one in (lost, twice, unread, owned):
         await owner.create(policies_path(stage.namespace), one)
 
-    def ready(name: str) -> str:
+    def ready(name: str) -> tuple[str, str, str]:
         found = stage.cluster.api.get(f"{policies_path(stage.namespace)}/{name}").get("status", {})
-        return next((one["reason"] for one in found.get("conditions", []) if one["type"] == "Ready"), "")
+        said = (one for one in found.get("conditions", []) if one["type"] == "Ready")
+        return next(((one["status"], one["reason"], one["message"]) for one in said), ("", "", ""))
+
+    expected = {
+        "lost": ("HpaNotFound", "create it, or name another"),
+        "twice": ("DuplicatePolicy", "remove one of the two"),
+        "unread": ("QueryRefused", "correct the signal's query"),
+        "owned": ("HpaOwned", "belongs to ScaledObject chat"),
+    }
 
     async with controller(stage, World(peak=950.0)):
         await until(lambda: stage.hpa["spec"]["minReplicas"] == 10)
-        await until(lambda: (ready("lost"), ready("twice")) == ("HpaNotFound", "DuplicatePolicy"))
+        for name, (reason, remedy) in expected.items():
+            await until(lambda name=name, reason=reason: ready(name)[:2] == ("False", reason))  # type: ignore[misc]
+            assert remedy in ready(name)[2]
         stage.edit(bounds={"minReplicas": 3, "maxReplicas": 5})
         await until(lambda: stage.hpa["spec"]["minReplicas"] == 5)
         await until(lambda: stage.condition("Limited")[0] == "False")

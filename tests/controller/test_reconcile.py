@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from controller.adapters.prometheus_feed import Fed, SignalKey
+from controller.contest import MOST_RESETS
 from controller.deciding import Outcome
 from controller.domain import Ownership
 from controller.errors import ApiAway, Conflict
@@ -16,7 +17,7 @@ from controller.hpa_patch import Change, operations
 from controller.live_forecasts import LiveForecasts
 from controller.onlooker import Decided, Onlooker
 from controller.originals import FINALIZER
-from controller.reconcile import MOST_RESETS, Reconciler
+from controller.reconcile import Reconciler
 from controller.subjects import Key, Refusal
 from controller.telling import Told
 from forecaster.baselines import BASELINES
@@ -196,6 +197,12 @@ async def test_a_reset_is_put_right_so_many_times_an_hour() -> None:
     done = [await reconciler.reassert(reset, at(1, k)) for k in range(MOST_RESETS + 1)]
     assert done == [True] * MOST_RESETS + [False]
     assert heard.resets == [KEY] * MOST_RESETS
+    cluster.hpas[KEY] = reset
+    await reconciler.tick(at(1, 30))
+    assert cluster.hpas[KEY]["spec"]["minReplicas"] == 9  # with the tick, where the forecast still asks for it
+    contested = {one["type"]: one for one in cluster.policies[KEY]["status"]["conditions"]}["Contested"]
+    assert (contested["status"], contested["reason"]) == ("True", "ResetTooOften")
+    assert ("Warning", "ResetTooOften") in {(one.kind, one.reason) for one in cluster.events}
     assert await reconciler.reassert(reset, at(62))
     assert cluster.hpas[KEY]["spec"]["minReplicas"] == 9
     assert cluster.events[-1].reason == "FloorReset"

@@ -7,6 +7,7 @@ from typing import Any
 
 from controller.deciding import Outcome
 from controller.domain import decision_id
+from controller.status import Condition
 from controller.subjects import Refusal
 from controller.telling import events_of, refused, remembered, status_of
 from tests.controller.test_deciding import RISE, a_subject, decided, kept
@@ -33,6 +34,7 @@ def test_all_is_well() -> None:
         "Acting": ("True", "Active"),
         "Limited": ("False", "WithinMaximum"),
         "Degraded": ("False", "AllSignalsRead"),
+        "Contested": ("False", "Uncontested"),
     }
 
 
@@ -43,6 +45,20 @@ def test_what_is_not_well_has_its_reason() -> None:
     assert told(an_outcome(), failed="403")["Acting"] == ("False", "WriteFailed")
     assert told(an_outcome(limited=99))["Limited"] == ("True", "BeyondMaximum")
     assert told(an_outcome(), {"connections": "StaleData: old"})["Degraded"] == ("True", "StaleData")
+
+
+def test_a_query_that_means_nothing_is_the_policys_fault() -> None:
+    found = told(an_outcome(), {"connections": "QueryRefused: parse error", "messages": "StaleData: old"})
+    assert (found["Ready"], found["Degraded"]) == (("False", "QueryRefused"), ("True", "QueryRefused"))
+
+
+def test_a_contest_is_told_and_its_end() -> None:
+    calm = status_of(a_policy(), an_outcome(), {}, "", at())
+    contest = Condition("Contested", True, "ResetTooOften", "20 times")
+    fought = status_of(a_policy(), an_outcome(), {}, "", at(), contest)
+    same = replace(an_outcome(), decision=replace(an_outcome().decision, previous=an_outcome().decision.floor))
+    assert [(one.kind, one.reason) for one in events_of(calm, fought, same)] == [("Warning", "ResetTooOften")]
+    assert [(one.kind, one.reason) for one in events_of(fought, calm, same)] == [("Normal", "Uncontested")]
 
 
 def test_more_than_the_maximum_says_how_much_and_when() -> None:

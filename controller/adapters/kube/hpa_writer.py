@@ -72,10 +72,10 @@ class HpaWriter:
         async with self._room:
             return await self._unclaimed(hpa_path(hpa["metadata"]["namespace"], hpa["metadata"]["name"]), hpa)
 
-    async def _unclaimed(self, path: str, hpa: Json) -> Json:
+    async def _unclaimed(self, path: str, hpa: Json, *, applied: bool = True) -> Json:
         """Tries again on what is there by then: the value is written, only the entry is still to go."""
         for _ in range(_ATTEMPTS):
-            removal = without_claim(hpa, MANAGER)
+            removal = without_claim(hpa, MANAGER, applied=applied)
             if not removal:
                 return hpa
             try:
@@ -103,12 +103,19 @@ class HpaWriter:
         raise AssertionError("unreachable")
 
     async def _applied(self, path: str, hpa: Json, change: Change, *, force: bool) -> Json:
-        """Server-side apply of the floor; targets lie in a list that is owned as a whole, so they are patched."""
+        """Server-side apply of the floor and its note; what a body leaves out would be given up.
+
+        Targets lie in a list that is owned as a whole, so that they are patched.
+        """
         if change.floor is not None:
+            names = ("name", "namespace", "resourceVersion")
             body = {
                 "apiVersion": "autoscaling/v2",
                 "kind": "HorizontalPodAutoscaler",
-                "metadata": {"name": hpa["metadata"]["name"], "namespace": hpa["metadata"]["namespace"]},
+                "metadata": {
+                    **{name: hpa["metadata"][name] for name in names},
+                    "annotations": {key: value for key, value in change.annotations.items() if value is not None},
+                },
                 "spec": {"minReplicas": change.floor},
             }
             self.writes += 1
@@ -116,4 +123,6 @@ class HpaWriter:
                 path, body, _APPLY, {"fieldManager": MANAGER, "force": "true" if force else "false"}
             )
         rest = operations(hpa, Change(targets=change.targets, annotations=change.annotations))
-        return await self._patch(path, rest) if rest else hpa
+        if not rest:
+            return hpa
+        return await self._unclaimed(path, await self._patch(path, rest), applied=False)

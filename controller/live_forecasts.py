@@ -28,10 +28,19 @@ _LOG = logging.getLogger(__name__)
 class LiveForecasts:
     """Forecasts of one forecaster, in one thread."""
 
-    def __init__(self, forecaster: Forecaster, on_made: Callable[[float], None] = lambda _: None) -> None:
-        """`on_made` is told how many seconds it took, each time that all that was asked for is made."""
+    def __init__(
+        self,
+        forecaster: Forecaster,
+        on_made: Callable[[float], None] = lambda _: None,
+        make_room: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`on_made` is told how many seconds it took, each time that all that was asked for is made.
+
+        `make_room` tells the forecaster for how many signals it works.
+        """
         self._forecaster = forecaster
         self._on_made = on_made
+        self._make_room = make_room
         self._made: dict[Wanted, Forecast] = {}
         self._before: dict[SignalKey, Forecast] = {}
         self._from: dict[Wanted, datetime] = {}
@@ -50,6 +59,7 @@ class LiveForecasts:
             return
         due = {one: series for one, series in wanted.items() if self._from.get(one) != series.time(len(series))}
         if due:
+            self._make_room(len(wanted))
             self._work = asyncio.create_task(self._make(due))
 
     def newest(self, one: Wanted, signal: str) -> Forecast | None:

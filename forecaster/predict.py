@@ -89,6 +89,6 @@ def load_forecaster(path: Path, threads: int = 1) -> Forecaster:
     return Gated(load_calibrated(path, threads))
 
 
-def load_calibrated(path: Path, threads: int = 1) -> Forecaster:
+def load_calibrated(path: Path, threads: int = 1) -> Calibrated:
     """The network of the artefact at `path`, calibrated online, even where a rule does better. Raises BadArtefact."""
     return Calibrated(load_network(path, threads))

@@ -18,6 +18,7 @@ WITHOUT_A_MODULE = {
     "e2e/test_images.py": "the images, built and started",
     "e2e/test_dead_man.py": "the whole on real parts: controllers that end",
     "controller/test_restart.py": "feed, model and tick together: a controller that begins anew",
+    "e2e/test_faults.py": "the whole on real parts: what breaks under a running controller",
     "test_deploy.py": "the manifests are no modules: a real API server takes them, and holds the account to its rights",
     "notebooks/test_notebooks.py": "the notebooks are no modules: each runs on small settings, and is stored clean",
     "models/test_artefacts.py": "the committed models are data: each loads and makes its golden forecast again",

@@ -60,9 +60,9 @@ LAG = timedelta(seconds=15)
 """Age of what an HPA is told, beside the 5 s between two scrapes, for both metrics."""
 WINDOW = timedelta(seconds=30)
 """CPU is the mean over so long, as metrics-server has it from the kubelets."""
-WARM, STAGGER = timedelta(minutes=6), timedelta(seconds=37)
+WARM, STAGGER = timedelta(minutes=4), timedelta(seconds=37)
 RISE = {"climb": timedelta(minutes=2), "lasts": timedelta(minutes=6)}
-AFTER = timedelta(minutes=8)
+BEFORE, AFTER = timedelta(minutes=3), timedelta(minutes=8)
 METRICS, ARMS = ("cpu", "connections"), ("hpa", "foresail")
 _MINUTE = timedelta(minutes=1)
 _CONTROLLERS = (
@@ -103,7 +103,7 @@ class Workload:
         wanted = self.usual.at(at)
         self.on = {pod: self.on.get(pod, 0) for pod in ready}
         self._move(wanted - sum(self.on.values()))
-        began = self.usual.rise_at - WARM / 2
+        began = self.usual.rise_at - BEFORE
         if began <= at <= self.usual.rise_at + 2 * self.usual.climb + self.usual.lasts + AFTER and self._last:
             gone = (at - self._last).total_seconds()
             self.pod_seconds += gone * pods

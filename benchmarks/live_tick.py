@@ -25,7 +25,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,6 @@ from tests.helpers.processes import ROOT, free_port, until
 Json = dict[str, Any]
 RESULTS = Path(__file__).parent / "results" / "live_tick.json"
 CRD = ROOT / "deploy" / "kubernetes" / "crd.yaml"
-DAYS = 4
 PER_NAMESPACE = 10
 LEVEL = 250.0
 TARGET = "140"
@@ -66,15 +65,15 @@ def the_query(workload: int, shared: bool) -> str:
     return f'sum(load{{workload="w{0 if shared else workload}"}})'
 
 
-def history(workloads: int, until_: datetime) -> Iterator[str]:
-    """OpenMetrics lines of DAYS days, a sample a minute: a level with noise, so that nobody's floor moves."""
-    first = (until_ - DAYS * timedelta(days=1)).replace(second=0, microsecond=0)
+def history(workloads: int, port: int, days: int, until_: datetime) -> Iterator[str]:
+    """OpenMetrics lines of the very series that are scraped later on: a level and noise, so that no floor moves."""
+    first = (until_ - timedelta(days=days)).replace(second=0, microsecond=0)
     moments = [(first + k * _MINUTE).timestamp() for k in range(int((until_ - first) / _MINUTE))]
     yield "# TYPE load gauge"
     for k in range(workloads):
         values = LEVEL * (1 + 0.01 * np.random.default_rng(k).normal(size=len(moments)))
         for at, value in zip(moments, values.tolist(), strict=True):
-            yield f'load{{workload="w{k}"}} {value:.2f} {at:.0f}'
+            yield f'load{{instance="127.0.0.1:{port}",job="gateway",workload="w{k}"}} {value:.2f} {at:.0f}'
 
 
 @contextlib.contextmanager
@@ -294,7 +293,9 @@ def away(cluster: ControlPlane, watched: Watched) -> Json:
     return {"first_30_s": first, "after_30_s_per_s": later / AWAY, "ticks_again": True}
 
 
-def measure(folder: Path, workloads: int, shared: bool, length: timedelta, with_fault: bool = False) -> Json:
+def measure(
+    folder: Path, workloads: int, days: int, length: timedelta, *, shared: bool = False, with_fault: bool = False
+) -> Json:
     """One fleet of policies, from the start of the controller to a steady state, and what a dead server does to it."""
     folder.mkdir()
     port, kind = free_port(), "one query" if shared else "a query each"
@@ -303,8 +304,8 @@ def measure(folder: Path, workloads: int, shared: bool, length: timedelta, with_
     for name in ("plane", "prometheus"):
         (folder / name).mkdir()
     series = 1 if shared else workloads
-    err.print(f"{workloads} policies, {kind}: {DAYS} days of {series} series, and as many HPAs")
-    past = history(series, datetime.now(UTC) - _MINUTE)  # noqa: TID251  where a cluster runs, time passes
+    err.print(f"{workloads} policies, {kind}: {days} days of {series} series, and as many HPAs")
+    past = history(series, port, days, datetime.now(UTC) - _MINUTE)  # noqa: TID251  where a cluster runs, time passes
     cluster = ControlPlane(folder / "plane", programs(), {}, {"controllers": "namespace-controller"})
     with contextlib.ExitStack() as stack:
         stack.callback(cluster.stop)
@@ -349,18 +350,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and keeps the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policies", type=int, default=500)
+    parser.add_argument("--days", type=int, default=4, help="of history; with less, starting takes less time")
+    parser.add_argument("--folder", type=Path, help="where logs are left; by default they go with the run")
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
-    load = os.getloadavg()[1]
-    with tempfile.TemporaryDirectory() as folder:
-        cases = {
-            "one": measure(Path(folder) / "one", 1, False, 2 * _MINUTE),
-            "shared": measure(Path(folder) / "shared", options.policies, True, 2 * _MINUTE),
-            "each": measure(Path(folder) / "each", options.policies, False, 6 * _MINUTE, with_fault=True),
+    loads, many, days = [os.getloadavg()[1]], options.policies, options.days
+    cases: Json = {}
+    with tempfile.TemporaryDirectory() as made:
+        folder = options.folder or Path(made)
+        runs: dict[str, Callable[[], Json]] = {
+            "each": lambda: measure(folder / "each", many, days, 5 * _MINUTE, with_fault=True),
+            "one": lambda: measure(folder / "one", 1, days, 2 * _MINUTE),
+            "shared": lambda: measure(folder / "shared", many, days, 2 * _MINUTE, shared=True),
         }
-    machine = {"python": platform.python_version(), "cores": os.cpu_count(), "load_average": [load, os.getloadavg()[1]]}
-    settings = {"days": DAYS, "tick_s": 15.0, "scrape_s": 5, "load_per_workload": LEVEL, "noise": 0.01}
-    emit_json({"machine": machine, "settings": settings, "cases": cases}, options.out)
+        for name, run in runs.items():
+            cases[name] = run()
+            loads.append(os.getloadavg()[1])
+            machine = {"python": platform.python_version(), "cores": os.cpu_count(), "load_average": loads}
+            settings = {"days": days, "tick_s": 15.0, "scrape_s": 5, "load_per_workload": LEVEL, "noise": 0.01}
+            emit_json({"machine": machine, "settings": settings, "cases": cases}, options.out)
     return 0
 
 

@@ -117,7 +117,8 @@ def _lead_words(measured: Mapping[str, Any]) -> str:
 
 def _tick_words(measured: Mapping[str, Any]) -> str:
     settings, machine = measured["settings"], measured["machine"]
-    loads = " to ".join(f"{one:.0f}" for one in sorted(machine["load_average"]))
+    seen = machine["load_average"]
+    loads = f"{min(seen):.0f} to {max(seen):.0f}"
     return _TICK.format(
         days=settings["days"], scrape=settings["scrape_s"], tick=settings["tick_s"], cores=machine["cores"], load=loads
     )

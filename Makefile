@@ -139,6 +139,14 @@ bench-replay: environment-demo ## Every arm on every trace in both worlds: TRACE
 	@test -n "$(TRACES)" || { echo 'bench-replay: no TRACES; name the folder of traces: make bench-replay TRACES=FOLDER' >&2; exit 2; }
 	OMP_NUM_THREADS=1 $(VENV)/python -m benchmarks.replays "$(TRACES)" $(ARGS)
 
+.PHONY: bench-lead
+bench-lead: environment-dev ## How much earlier than with the HPA alone, on a real control plane: half an hour; then `make docs`
+	$(VENV)/python -m benchmarks.lead $(ARGS)
+
+.PHONY: bench-controller
+bench-controller: environment-dev ## A tick of 500 policies on a real API server: half an hour; then `make docs`
+	$(VENV)/python -m benchmarks.live_tick $(ARGS)
+
 .PHONY: bench-planner-rules
 bench-planner-rules: environment-demo ## What each rule of the planner is worth: TRACES=FOLDER; then `make docs`
 	@test -n "$(TRACES)" || { echo 'bench-planner-rules: no TRACES; name the folder of traces: make bench-planner-rules TRACES=FOLDER' >&2; exit 2; }

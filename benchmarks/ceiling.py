@@ -146,6 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     recipe = Recipe(train=TrainConfig(steps=options.steps, seed=options.seed))
     traces = [(trace, load(trace, options.traces)) for trace in read_list(options.list)]
     options.out.mkdir(parents=True, exist_ok=True)
+    forecaster: Forecaster
     for arm in options.arm or [a for a in arms if not (options.out / f"{a}.json").exists()]:
         err.print(arm)
         if arm == SHIPPED:

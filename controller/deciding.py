@@ -87,7 +87,7 @@ def decide(
     originals = taken(hpa, name_of(subject), metric)
     policy = followed(subject, originals)
     kept = _fitting(kept or Kept(first_memory(policy, now)), hpa, originals, now)
-    wish = wish_of(hpa, originals, kept.alone, now)
+    wish = wish_of(hpa, originals, kept.alone, now, subject.measured)
     observed = _observed(hpa, wish, readings, originals)
     waiting = _waiting(kept, forecasts, now, blind) if policy.mode is not Mode.PAUSED else ""
     if waiting:

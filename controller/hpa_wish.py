@@ -2,8 +2,8 @@
 
 Its own `desiredReplicas` has our floor in it. So the metrics that it reports go through the same step function that
 the replay uses, with the owner's minimum and targets; what that remembers is kept from look to look. Every metric goes
-in as an average over the pods, of which the HPA reports only the mean: that pods not ready yet count less than others
-is therefore not seen.
+in as an average over the pods, of which the HPA reports only the mean: whose, the caller may know. With those that are
+still starting among them, each look would see more load than there is, and hold more pods, which start.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from controller.simulation.hpa import State, step
 from controller.simulation.hpa_spec import MILLI, HpaSpec, Metrics, MetricSpec, Scale, Source, TargetType
 
 Json = dict[str, Any]
+_OF_NO_POD = (Source.EXTERNAL, Source.OBJECT)
+"""Their mean is the total by all pods, ready or not."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,16 @@ class HpaWish:
     alone: Alone = Alone()
 
 
-def wish_of(hpa: Json, originals: Originals | None, before: Alone, now: datetime) -> HpaWish:
-    """The look at a raw HPA. Raises BadPolicy where its spec is of a kind that the simulation does not know."""
+def wish_of(
+    hpa: Json, originals: Originals | None, before: Alone, now: datetime, measured: int | None = None
+) -> HpaWish:
+    """The look at a raw HPA. `measured` pods are those that the means of their own metrics are of; None: all.
+
+    Raises BadPolicy where its spec is of a kind that the simulation does not know.
+    """
     spec = _own(hpa_spec(_manifest(hpa), hpa["metadata"]["name"]), originals)
     current = int(hpa.get("status", {}).get("currentReplicas") or 0)
-    reported = dict(_reported(hpa, current))
+    reported = dict(_reported(hpa, current, min(measured or current, current)))
     totals = {name: total for (name, _), (total, _) in reported.items()}
     if current == 0 or len(reported) < len(spec.metrics):
         return HpaWish(None, totals, before)
@@ -104,18 +111,18 @@ def _milli(text: str) -> int:
         raise BadPolicy(f"a target of {text!r}; {error}") from error
 
 
-def _reported(hpa: Json, current: int) -> Iterator[tuple[tuple[str, Source], tuple[float, bool]]]:
+def _reported(hpa: Json, current: int, measured: int) -> Iterator[tuple[tuple[str, Source], tuple[float, bool]]]:
     """(name, source) -> total over all pods, in percent of a pod for a utilization, and whether it is of no pod."""
     for metric in hpa.get("status", {}).get("currentMetrics") or []:
         source = Source(metric["type"]) if metric.get("type") in set(Source) else None
         part = metric.get(metric["type"][:1].lower() + metric["type"][1:]) if source else None
         if source is None or not part:
             continue
-        shown = part.get("current", {})
+        shown, pods = part.get("current", {}), current if source in _OF_NO_POD else measured
         if "averageUtilization" in shown:
-            yield (name_of(part), source), (float(shown["averageUtilization"]) * current, False)
+            yield (name_of(part), source), (float(shown["averageUtilization"]) * pods, False)
         elif "averageValue" in shown and "value" not in shown:
-            yield (name_of(part), source), (_total(shown["averageValue"], source, current), False)
+            yield (name_of(part), source), (_total(shown["averageValue"], source, pods), False)
         elif "value" in shown:
             yield (name_of(part), source), (float(quantity(shown["value"])), True)
 
@@ -127,6 +134,6 @@ def _total(average: str, source: Source, current: int) -> float:
     would be one of three.
     """
     milli = quantity(average) * MILLI
-    if source in (Source.EXTERNAL, Source.OBJECT) and milli > 0:
+    if source in _OF_NO_POD and milli > 0:
         return float((milli - 1) * current + 1) / MILLI
     return float(milli * current) / MILLI

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,17 +21,25 @@ from forecaster.forecast import Ask, Forecast, Forecaster, Window
 from forecaster.series import Series
 
 Wanted = tuple[SignalKey, Window]
-_SLICE = 4
 _LOG = logging.getLogger(__name__)
 
 
 class LiveForecasts:
     """Forecasts of one forecaster, in one thread."""
 
-    def __init__(self, forecaster: Forecaster, on_made: Callable[[float], None] = lambda _: None) -> None:
-        """`on_made` is told how many seconds it took, each time that all that was asked for is made."""
+    def __init__(
+        self,
+        forecaster: Forecaster,
+        on_made: Callable[[float], None] = lambda _: None,
+        make_room: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`on_made` is told how many seconds it took, each time that all that was asked for is made.
+
+        `make_room` tells the forecaster for how many signals it works.
+        """
         self._forecaster = forecaster
         self._on_made = on_made
+        self._make_room = make_room
         self._made: dict[Wanted, Forecast] = {}
         self._before: dict[SignalKey, Forecast] = {}
         self._from: dict[Wanted, datetime] = {}
@@ -50,6 +58,7 @@ class LiveForecasts:
             return
         due = {one: series for one, series in wanted.items() if self._from.get(one) != series.time(len(series))}
         if due:
+            self._make_room(len(wanted))
             self._work = asyncio.create_task(self._make(due))
 
     def newest(self, one: Wanted, signal: str) -> Forecast | None:
@@ -76,34 +85,24 @@ class LiveForecasts:
             await asyncio.gather(self._work, return_exceptions=True)
 
     async def _make(self, due: Mapping[Wanted, Series]) -> None:
-        items, began = list(due.items()), time.monotonic()
-        for first in range(0, len(items), _SLICE):
-            part = items[first : first + _SLICE]
+        """One after the other: several at once save no time, and the memory that their first ones take stays taken."""
+        began = time.monotonic()
+        for one, series in due.items():
             try:
-                forecasts = await asyncio.to_thread(self._forecast, part)
-            except ForecasterError:
-                forecasts = [await asyncio.to_thread(self._alone, one) for one in part]
+                made = await asyncio.to_thread(self._forecast, one, series)
+            except ForecasterError as error:
+                self._failed[one] = str(error)
             except Exception:
-                _LOG.exception("no forecasts of %d signals", len(part))
+                _LOG.exception("no forecast of %s", one[0].query)
                 raise
-            for (one, series), forecast in zip(part, forecasts, strict=True):
-                self._from[one] = series.time(len(series))
-                if isinstance(forecast, Forecast):
-                    self._made[one] = forecast
-                    self._failed.pop(one, None)
-                else:
-                    self._failed[one] = forecast
+            else:
+                self._made[one] = made
+                self._failed.pop(one, None)
+            self._from[one] = series.time(len(series))
         self._on_made(time.monotonic() - began)
 
-    def _forecast(self, part: Sequence[tuple[Wanted, Series]]) -> list[Forecast | str]:
-        asks = [
-            Ask(replace(series, name=key.query), np.array([len(series) - 1]), window) for (key, window), series in part
-        ]
-        answers = self._forecaster.forecast(asks)
-        return [answer.at(0, ask.series) for ask, answer in zip(asks, answers, strict=True)]
-
-    def _alone(self, one: tuple[Wanted, Series]) -> Forecast | str:
-        try:
-            return self._forecast([one])[0]
-        except ForecasterError as error:
-            return str(error)
+    def _forecast(self, one: Wanted, series: Series) -> Forecast:
+        key, window = one
+        ask = Ask(replace(series, name=key.query), np.array([len(series) - 1]), window)
+        (answer,) = self._forecaster.forecast([ask])
+        return answer.at(0, ask.series)

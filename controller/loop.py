@@ -26,6 +26,7 @@ from controller.hpa_patch import Change
 from controller.lead_time import LeadTimes, scaled_by
 from controller.onlooker import Onlooker
 from controller.originals import gives_back, was_reset
+from controller.ready_pods import ReadyPods
 from controller.reconcile import Reconciler
 from controller.subjects import Key
 from controller.telling import Told
@@ -82,6 +83,7 @@ class KubeCluster:
         self._policies = Reflector(api, policies_path(namespace), self._policy_changed)
         self._hpas = Reflector(api, hpas_path(namespace), self._hpa_changed)
         self._leads = LeadTimes()
+        self._ready = ReadyPods()
         self._pods = Reflector(api, pods_path(namespace), self._pod_changed, keep=False)
 
     def _policy_changed(self, kind: str, one: Json) -> None:
@@ -97,12 +99,17 @@ class KubeCluster:
             self.on_hpa(one)
 
     def _pod_changed(self, kind: str, one: Json) -> None:
+        self._ready.learn(kind, one)
         if kind != "DELETED":
             self._leads.learn(one)
 
     def lead_time(self, hpa: Json) -> timedelta | None:
         """As the pods that the HPA scales have shown."""
         return self._leads.of(scaled_by(hpa))
+
+    def measured(self, hpa: Json, now: datetime) -> int | None:
+        """The pods of which the HPA's metrics tell."""
+        return self._ready.measured(scaled_by(hpa), now)
 
     @property
     def policies(self) -> Mapping[Key, Json]:
@@ -119,7 +126,7 @@ class KubeCluster:
 
     @property
     def pods(self) -> Reflector:
-        """Of which lead times are learned; nobody waits for it."""
+        """Of which lead times are learned, and which of them are measured; nobody waits for it."""
         return self._pods
 
     @property

@@ -50,6 +50,9 @@ class Cluster(Protocol):
     def lead_time(self, hpa: Json) -> timedelta | None:
         """Of the pods that the HPA scales, as they have shown; None while that is unknown."""
 
+    def measured(self, hpa: Json, now: datetime) -> int | None:
+        """Pods that the means of its metrics are of by now; None while that is unknown."""
+
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json: ...
 
     async def write_status(self, policy: Json, status: Json) -> None: ...
@@ -97,7 +100,7 @@ class Reconciler:
     async def tick(self, now: datetime, *, dry: bool = False) -> dict[Key, Outcome | Refusal]:
         """Every policy once. With `dry` nothing is written."""
         subjects_now = subjects(self._cluster.policies, self._cluster.hpas)
-        found = {key: self._timed(one) for key, one in subjects_now.items()}
+        found = {key: self._watched(one, now) for key, one in subjects_now.items()}
         for gone in self._known.keys() - found.keys():
             del self._known[gone]
         followed_ones = {key: one for key, one in found.items() if isinstance(one, Subject)}
@@ -134,11 +137,12 @@ class Reconciler:
         self._onlooker.reset(key)
         return True
 
-    def _timed(self, one: Subject | Refusal) -> Subject | Refusal:
-        """With the lead time that was measured, where the policy leaves it to us."""
-        if isinstance(one, Refusal) or one.workload.lead_time is not None:
+    def _watched(self, one: Subject | Refusal, now: datetime) -> Subject | Refusal:
+        """With what its pods have told: those that are measured, and the lead time where the policy leaves it to us."""
+        if isinstance(one, Refusal):
             return one
-        return replace(one, lead_time=self._cluster.lead_time(one.hpa))
+        lead_time = self._cluster.lead_time(one.hpa) if one.workload.lead_time is None else None
+        return replace(one, lead_time=lead_time, measured=self._cluster.measured(one.hpa, now))
 
     async def _read(self, found: Mapping[Key, Subject], now: datetime) -> Mapping[SignalKey, Fed]:
         keys = {one for subject in found.values() for one in self._keys(subject).values()}

@@ -34,12 +34,14 @@ class Subject:
     """A policy that is followed: its object, what it says, and its HPA as it was read.
 
     lead_time  as the workload's pods have shown; None where the policy states one, or too few are known
+    measured   pods that the means of the HPA's metrics are of; None where that is unknown
     """
 
     object: Json
     workload: Workload
     hpa: Json
     lead_time: timedelta | None = None
+    measured: int | None = None
 
 
 def subjects(policies: Mapping[Key, Json], hpas: Mapping[Key, Json]) -> dict[Key, Subject | Refusal]:

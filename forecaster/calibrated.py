@@ -22,15 +22,22 @@ from forecaster.windows import CONTEXT
 _STEPS = np.arange(1, HORIZON + 1)
 _Key = tuple[Window, str, int, bytes]
 
+FOR_A_SIGNAL = 640
+"""Forecasts of a signal that are remembered: every STRIDE-th of MEMORY_DAYS and of the day begun, and some more."""
+
 
 class Calibrated:
     """`inner`, with upper quantiles and peaks that cover what they say."""
 
     def __init__(self, inner: Forecaster, remember: int = 20_000) -> None:
-        """`remember` so many forecasts of single origins, of a kilobyte each; 618 serve a signal for a day."""
+        """`remember` so many forecasts of single origins, of a kilobyte each; FOR_A_SIGNAL serve a signal for a day."""
         self.name = inner.name
         self._inner = inner
         self._made = Remembered(remember)
+
+    def make_room(self, signals: int) -> None:
+        """From now on it remembers what so many signals need; with less, each of them is worked out anew each time."""
+        self._made.make_room(signals * FOR_A_SIGNAL)
 
     def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
         """As the inner forecaster's, at whatever origins; raises what it raises."""

@@ -19,12 +19,15 @@ from forecaster.remembered import Remembered, keys_of
 from forecaster.series import FloatArray, IntArray, Series
 from forecaster.verdict import Verdict
 
+FOR_A_SIGNAL = 640
+"""Origins of a signal that are remembered: every STRIDE-th of the span of a verdict, and some more."""
+
 
 class Gated:
     """`inner` where it earns its place, else the best of RULES; every forecast carries its verdict."""
 
     def __init__(self, inner: Forecaster, remember: int = 20_000) -> None:
-        """`remember` what became of so many origins' forecasts, a kilobyte each; 620 serve a signal.
+        """`remember` what became of so many origins' forecasts, a kilobyte each; FOR_A_SIGNAL serve a signal.
 
         And of a twentieth as many, whose targets are not over, what was said: six kilobytes each; 3 serve a signal.
         """
@@ -32,6 +35,11 @@ class Gated:
         self._inner = inner
         self._became = Remembered(remember)
         self._said = Remembered(remember // 20)
+
+    def make_room(self, signals: int) -> None:
+        """From now on it remembers what so many signals need; with less, each of them is worked out anew each time."""
+        self._became.make_room(signals * FOR_A_SIGNAL)
+        self._said.make_room(signals * FOR_A_SIGNAL // 20)
 
     def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
         """As the inner forecaster's, with a verdict on each origin; raises what that raises.

@@ -26,6 +26,10 @@ class Remembered:
         self._most = most
         self._rows: OrderedDict[Hashable, FloatArray] = OrderedDict()
 
+    def make_room(self, most: int) -> None:
+        """From now on it keeps no more than `most`."""
+        self._most = most
+
     def missing(self, keys: Sequence[Hashable]) -> IntArray:
         """Which of `keys` must be made."""
         return np.flatnonzero([key not in self._rows for key in keys])

@@ -33,12 +33,16 @@ from controller.server import Looks, Whose, application
 from controller.settings import ControllerSettings
 from controller.subjects import Refusal
 from forecaster.errors import ForecasterError
-from forecaster.predict import load_forecaster
+from forecaster.gated import Gated
+from forecaster.predict import load_calibrated
 from foresail import __version__
 from foresail.models import find_model
 from foresail.output import emit_json, err, out
 
 _MINUTE = timedelta(minutes=1)
+_BEGINNING = timedelta(seconds=2)
+"""Of each tick, for reading histories that are new: a hundredth of a second for each day of each signal is enough to
+make the first tick of hundreds of policies take minutes."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -55,15 +59,23 @@ class _Wired:
 
 
 @contextlib.asynccontextmanager
-async def _wired(settings: ControllerSettings, kubeconfig: Path | None) -> AsyncIterator[_Wired]:
-    model = load_forecaster(find_model(settings.model))
+async def _wired(
+    settings: ControllerSettings, kubeconfig: Path | None, beginning: timedelta = timedelta.max
+) -> AsyncIterator[_Wired]:
+    calibrated = load_calibrated(find_model(settings.model))
+    gated = Gated(calibrated)
     metrics, looks = ClusterMetrics(CollectorRegistry()), Looks()
     folder = settings.ledger_folder
     ledgers = LedgerFolder(folder, settings.ledger_megabytes * 10**6) if folder is not None else None
     recorder = Recorder(recent := Recent(), ledgers)
     onlooker = Onlookers((DecisionLog(), metrics, looks, recorder))
-    feed = Feed(settings.source)
-    forecasts = LiveForecasts(model, lambda seconds: onlooker.timed("forecast", seconds))
+    feed = Feed(settings.source, beginning=beginning)
+
+    def make_room(signals: int) -> None:
+        calibrated.make_room(signals)
+        gated.make_room(signals)
+
+    forecasts = LiveForecasts(gated, lambda seconds: onlooker.timed("forecast", seconds), make_room)
     async with await Api.connect(kubeconfig) as api:
         cluster = KubeCluster(api, settings.namespace, settings.name)
         reconciler = Reconciler(cluster, feed, forecasts, settings.prometheus_url, onlooker)
@@ -98,7 +110,7 @@ def log_as_text(settings: ControllerSettings) -> None:
 
 async def run(settings: ControllerSettings, kubeconfig: Path | None) -> int:
     """Until SIGTERM or SIGINT, which leave every floor as it is and give the Lease back."""
-    async with _wired(settings, kubeconfig) as wired:
+    async with _wired(settings, kubeconfig, _BEGINNING) as wired:
         loop = Loop(
             wired.api, wired.cluster, wired.reconciler, wired.metrics,
             LoopSettings(

@@ -18,6 +18,7 @@ WITHOUT_A_MODULE = {
     "e2e/test_images.py": "the images, built and started",
     "e2e/test_dead_man.py": "the whole on real parts: controllers that end",
     "controller/test_restart.py": "feed, model and tick together: a controller that begins anew",
+    "e2e/test_faults.py": "the whole on real parts: what breaks under a running controller",
     "test_deploy.py": "the chart is no module: a real API server holds its account to its rights",
     "deploy/test_rendering.py": "the chart is no module: what two Helms render, and what its values refuse",
     "deploy/test_admission.py": "the chart is no module: a real API server takes every object and every pod",

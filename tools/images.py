@@ -138,7 +138,10 @@ def stand_in(environ: Mapping[str, str]) -> str:
             _say("making a base with debootstrap (once; minutes)")
             with tempfile.TemporaryDirectory(dir=cache_folder(environ)) as folder:
                 goal = ["--variant=minbase", f"--include={_PACKAGES}", "bookworm", f"{folder}/root", *_mirror(environ)]
-                _run(["debootstrap", *goal], environ, Path(folder), quiet=True)
+                # In a mount namespace of its own: what it mounts is gone when it ends, however it does.
+                _run(["unshare", "--mount", "debootstrap", *goal], environ, Path(folder), quiet=True)
+                for trace in ("etc/apt/sources.list", "etc/resolv.conf", "etc/hostname"):  # of this machine
+                    (Path(folder) / "root" / trace).unlink(missing_ok=True)
                 (Path(folder) / "Dockerfile").write_text('FROM scratch\nADD root /\nCMD ["python3"]\n')
                 _run([builder, BUILDERS[builder][0], "-t", STAND_IN, "."], environ, Path(folder), quiet=True)
     return STAND_IN

@@ -1,7 +1,8 @@
 """Writes the measured tables of README.md from benchmarks/results; `--check` only says whether they are current.
 
 The comparison with the field's libraries, where it was run, has a table there and a page of its own (`side_by_side`);
-so have the ablations, the refits, the rules of the planner and the replays of every arm a page.
+so have the ablations, the refits, the rules of the planner, the replays of every arm and what was measured on a real
+control plane a page.
 A table stands between `<!-- begin NAME -->` and `<!-- end NAME -->`; everything else in the file is left as it is.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools import ablations, planner_rules, refits, replays, side_by_side
+from tools import ablations, in_cluster, planner_rules, refits, replays, side_by_side
 from tools.side_by_side import markdown
 
 ROOT = Path(__file__).parent.parent
@@ -145,6 +146,9 @@ def main(arguments: Sequence[str]) -> int:
     played = replays.read(RESULTS)
     if played is not None:
         fresh[ROOT / replays.PAGE] = replays.page(played, BARS)
+    on_real_parts = in_cluster.read(RESULTS)
+    if on_real_parts:
+        fresh[ROOT / in_cluster.PAGE] = in_cluster.page(on_real_parts)
     stale = [path for path, wanted in fresh.items() if not path.is_file() or path.read_text("utf-8") != wanted]
     if "--check" in arguments:
         for path in stale:

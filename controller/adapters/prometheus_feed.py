@@ -7,6 +7,7 @@ is: it grows old, which the planner sees, and never turns to zero.
 from __future__ import annotations
 
 import enum
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -53,7 +54,7 @@ class Fed:
     """What is known of one signal.
 
     series   up to the newest bin that is over, gaps and all; None before the first answer with a value
-    problem  why the newest is older than it should be, and `text` in words; None where all is well
+    problem  why the newest is older than it should be, and `text` in words; None where all is well, or not read yet
     """
 
     series: Series | None = None
@@ -77,23 +78,36 @@ class Feed:
         step: timedelta = timedelta(minutes=1),
         history: timedelta = HISTORY,
         stale_after: timedelta = timedelta(minutes=5),
+        beginning: timedelta = timedelta.max,
     ) -> None:
-        """`source` says how a server at a URL is asked."""
+        """`source` says how a server at a URL is asked.
+
+        A read takes `beginning` for whole histories and then begins no further one: they wait for the next read, for
+        with hundreds of new signals nobody else would be served for minutes.
+        """
         self._source = source
         self._step = step
         self._history = history
         self._stale_after = stale_after
+        self._beginning = beginning
         self._readers: dict[str, PrometheusReader] = {}
         self._series: dict[SignalKey, Series] = {}
         self._checked: set[SignalKey] = set()
+        self._complete: dict[SignalKey, datetime] = {}
         self._reads = 0
+        self._spent = 0.0
 
     def read(self, keys: Collection[SignalKey], now: datetime) -> Mapping[SignalKey, Fed]:
-        """What is known of each at `now`. A server that does not answer is asked once and not once for each signal."""
-        for gone in self._series.keys() - set(keys):
-            del self._series[gone]
+        """What is known of each at `now`. A server that does not answer is asked once and not once for each signal.
+
+        One that does is asked for the first signal in turn, and for the others only where a bin has ended since.
+        """
+        for gone in (self._series.keys() | self._complete.keys()) - set(keys):
+            self._series.pop(gone, None)
+            self._complete.pop(gone, None)
             self._checked.discard(gone)
-        away: dict[str, ForecasterError] = {}
+        away: dict[str, ForecasterError | None] = {}
+        self._spent = 0.0
         found = {key: self._one(key, now, away) for key in self._in_turn(keys)}
         for url in self._readers.keys() - {key.url for key in keys}:
             self._readers.pop(url).close()
@@ -111,12 +125,19 @@ class Feed:
             reader.close()
         self._readers.clear()
 
-    def _one(self, key: SignalKey, now: datetime, away: dict[str, ForecasterError]) -> Fed:
-        before = self._series.get(key)
+    def _one(self, key: SignalKey, now: datetime, away: dict[str, ForecasterError | None]) -> Fed:
+        """`away` is what is known of each server in this read: None where it has answered."""
+        before, end = self._series.get(key), settled(now, self._history, self._step).last
         try:
-            if key.url in away:
-                raise away[key.url]
+            if (problem := away.get(key.url)) is not None:
+                raise problem
+            if before is not None and key.url in away and self._complete.get(key) == end:
+                return self._judged(key, before, now)
+            if before is None and self._spent > self._beginning.total_seconds():
+                return Fed()
+            self._complete.pop(key, None)
             series = self._read(key, now)
+            away[key.url], self._complete[key] = None, end
         except SourceUnavailable as error:
             away[key.url] = error
             return Fed(before, Problem.UNAVAILABLE, str(error))
@@ -151,15 +172,22 @@ class Feed:
         query, before = Query(key.query, key.kind, "signal"), self._series.get(key)
         whole = settled(now, self._history, self._step)
         if before is None or whole.start >= before.time(len(before)):
-            if key not in self._checked:
-                reader.check_shape(query, whole)
-                self._checked.add(key)
-            return reader.read(query, whole)
+            return self._whole(key, reader, query, whole)
         since = max(whole.start, before.time(len(before)) - AGAIN)
         bins = (whole.last - since) // self._step
         if bins < 1:
             return before
         return joined(before, reader.read(query, Span(since, self._step, bins)), whole)
+
+    def _whole(self, key: SignalKey, reader: PrometheusReader, query: Query, whole: Span) -> Series:
+        began = time.monotonic()
+        try:
+            if key not in self._checked:
+                reader.check_shape(query, whole)
+                self._checked.add(key)
+            return reader.read(query, whole)
+        finally:
+            self._spent += time.monotonic() - began
 
 
 def joined(before: Series, new: Series, whole: Span) -> Series:

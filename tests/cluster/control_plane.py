@@ -6,6 +6,7 @@ nothing here needs a tool of its own. All three are killed in the end, because n
 
 from __future__ import annotations
 
+import signal
 import ssl
 import subprocess
 import urllib.error
@@ -81,6 +82,13 @@ class ControlPlane:
     def kill_api_server(self) -> None:
         """What it knew is in etcd; the controller manager is left to wait for it."""
         self._kill("kube-apiserver")
+
+    def hold_api_server(self) -> None:
+        """From now on it takes connections and answers nothing, on those that are open neither."""
+        self._running["kube-apiserver"].send_signal(signal.SIGSTOP)
+
+    def let_go_api_server(self) -> None:
+        self._running["kube-apiserver"].send_signal(signal.SIGCONT)
 
     def start_controller_manager(self) -> None:
         port = free_port()

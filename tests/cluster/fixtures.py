@@ -15,11 +15,16 @@ from tools.kube_clients import NotBrought
 from tools.kube_clients import locate as locate_client
 
 
+def programs() -> Path:
+    """The folder of etcd, kube-apiserver and kube-controller-manager. Raises NotBuilt, with what to do."""
+    return locate(os.environ)
+
+
 @pytest.fixture(scope="session")
 def control_plane_programs() -> Path:
     """The folder of etcd, kube-apiserver and kube-controller-manager."""
     try:
-        return locate(os.environ)
+        return programs()
     except NotBuilt as reason:
         pytest.skip(str(reason))
 

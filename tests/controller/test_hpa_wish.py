@@ -73,6 +73,20 @@ def test_our_floor_has_no_say(metric: Any, expected: int) -> None:
     assert found == expected
 
 
+def test_pods_that_are_still_starting_bear_no_load() -> None:
+    """Seven pods, of which three are measured at 98 %: the load of 4.2 pods at the target, and not of 9.8."""
+    for replicas in (3, 5, 7):
+        made = an_hpa(cpu(98), floor=replicas, replicas=replicas)
+        found = wish_of(made, Originals("chat/gateway", 2, 12), Alone(), at(), measured=3)
+        assert found.totals == {"cpu": 3 * 98}
+        assert found.replicas == 5
+
+
+def test_what_is_of_no_pod_is_of_all_of_them() -> None:
+    made = an_hpa(average(420, 7), floor=7, replicas=7)
+    assert wish_of(made, Originals("chat/gateway", 2, 12), Alone(), at(), measured=3).replicas == 6
+
+
 def test_our_target_has_no_say_either() -> None:
     noted = Originals("chat/gateway", 2, 2, "connections", "70", "90")
     assert settled(lambda n: an_hpa(average(420, n, "90"), replicas=n), noted, 5) == 6

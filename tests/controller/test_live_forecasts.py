@@ -98,6 +98,15 @@ async def test_the_forecast_of_another_window_serves_until_this_ones_is_made() -
     assert live.newest(other, "connections") is None
 
 
+async def test_the_forecaster_is_told_for_how_many_it_works() -> None:
+    told: list[int] = []
+    live = LiveForecasts(Slow(), make_room=told.append)
+    for names in ("a", "abc"):
+        live.ask(wanted(*names))
+        await live.settled()
+    assert told == [1, 3]
+
+
 async def test_nobody_waits_for_one_that_is_being_made() -> None:
     slow = Slow()
     slow.may.clear()

@@ -43,6 +43,9 @@ class Memory:
         self.lead: timedelta | None = None
         self.failing: Exception | None = None
 
+    def measured(self, hpa: Json, now: datetime) -> int | None:
+        return None
+
     def lead_time(self, hpa: Json) -> timedelta | None:
         return self.lead
 

@@ -44,12 +44,19 @@ def a_policy(scene: Scene, mode: str, **spec: object) -> Json:
 
 
 @contextlib.contextmanager
-def controller(stage: Stage, scene: Scene, folder: Path, identity: str) -> Iterator[subprocess.Popen[bytes]]:
+def controller(
+    stage: Stage, scene: Scene, folder: Path, identity: str, **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """`foresail controller run` as a process, ended by SIGTERM; its log is in the folder."""
     command = [sys.executable, "-m", "foresail", "controller", "run", "--kubeconfig", str(stage.cluster.kubeconfig)]
     with (folder / f"{scene.namespace}-{identity}.log").open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment(scene, identity), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            command,
+            cwd=ROOT,
+            env=environment(scene, identity, **settings),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
         )
     try:
         yield process
@@ -59,11 +66,11 @@ def controller(stage: Stage, scene: Scene, folder: Path, identity: str) -> Itera
         process.wait(30)
 
 
-def environment(scene: Scene, identity: str) -> dict[str, str]:
-    """The variables of a controller, or of a watchdog, of the scene's namespace."""
+def environment(scene: Scene, identity: str, **more: str) -> dict[str, str]:
+    """The variables of a controller, or of a watchdog, of the scene's namespace, and `more` settings of it."""
     settings = {
         "NAMESPACE": scene.namespace, "LEASE_NAMESPACE": scene.namespace, "PROMETHEUS_URL": scene.prometheus.url,
-        "IDENTITY": identity, "PORT": str(free_port()),
+        "IDENTITY": identity, "PORT": str(free_port()), **more,
     }  # fmt: skip
     return {**os.environ, "OMP_NUM_THREADS": "1", **{f"FORESAIL_CONTROLLER_{k}": text for k, text in settings.items()}}
 
@@ -85,3 +92,15 @@ def status(scene: Scene) -> Json:
     """What the policy's status says; nothing before the first."""
     found: Json = scene.api.get(f"{policies_path(scene.namespace)}/web").get("status", {})
     return found
+
+
+def condition(scene: Scene, kind: str) -> tuple[str, str]:
+    """The status of one of the policy's conditions, and its reason."""
+    found = {one["type"]: one for one in status(scene).get("conditions", [])}
+    return (found[kind]["status"], found[kind]["reason"]) if kind in found else ("", "")
+
+
+def warnings(scene: Scene) -> set[str]:
+    """The reasons of the warnings that were told about the policy."""
+    events = scene.api.get(f"/apis/events.k8s.io/v1/namespaces/{scene.namespace}/events")["items"]
+    return {one["reason"] for one in events if one["regarding"]["name"] == "web" and one["type"] == "Warning"}

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 DAY = timedelta(days=1)
+LOOKBACK = timedelta(minutes=5)
 _BIN = timedelta(minutes=1)
 GAUGE, COUNTER = "websocket_connections_total", "websocket_message_rate_total"
 
@@ -32,9 +33,14 @@ class Recurrence:
         return round(self.calm + (self.busy - self.calm) * share)
 
     def history(self, namespace: str, until: datetime, days: int = 14, seed: int = 6) -> Iterator[str]:
-        """OpenMetrics lines of the days before `until`: two pods that are gone, a sample at half past each minute."""
-        first = (until - days * DAY).replace(second=30, microsecond=0)
-        moments = [first + k * _BIN for k in range(int((until - first) / _BIN))]
+        """OpenMetrics lines of the days before `until`: two pods that are gone, a sample at half past each minute.
+
+        Prometheus shows a series for LOOKBACK after its last sample, so they end that much earlier: nobody is counted
+        twice, among those who were and those who are.
+        """
+        end = until - LOOKBACK
+        first = (end - days * DAY).replace(second=30, microsecond=0)
+        moments = [first + k * _BIN for k in range(int((end - first) / _BIN))]
         noise = np.random.default_rng(seed).normal(1.0, 0.02, len(moments))
         labels = f'endpoint="/ws",namespace="{namespace}",status="active"'
         wanted = [max(0, round(self.at(t) * n)) for t, n in zip(moments, noise, strict=True)]

@@ -46,7 +46,7 @@ def watchdog(stage: Stage, scene: Scene) -> str:
 def test_the_floor_stays_with_a_successor_and_walks_back_without_one(stage: Stage, tmp_path: Path) -> None:
     make_crd(stage)
     usual = Recurrence(now() + timedelta(hours=8))
-    history = usual.history("dead-man", now() - timedelta(seconds=30))
+    history = usual.history("dead-man", now())
     with stage.scene("dead-man", lambda: usual.calm, replicas=2, history=history) as scene:
         scene.make_hpa(an_hpa("web", [an_external_metric(CONNECTIONS, "28")], high=12))
         original = scene.hpa()["spec"]

@@ -34,8 +34,7 @@ def test_the_hpa_alone_follows_the_sockets_and_lets_them_go(stage: Stage) -> Non
 
 def test_history_and_what_is_scraped_are_one_series(stage: Stage) -> None:
     usual = Recurrence(now() + timedelta(hours=6))
-    end = now() - timedelta(seconds=30)
-    with stage.scene("continued", lambda: usual.calm, history=usual.history("continued", end)) as scene:
+    with stage.scene("continued", lambda: usual.calm, history=usual.history("continued", now())) as scene:
         query = connections_query("continued")
         a_day_ago = usual.rise_at - timedelta(days=1) + usual.climb + timedelta(minutes=5)
         (busy,) = scene.prometheus.query(query, a_day_ago)

@@ -112,6 +112,19 @@ def test_more_workloads_than_it_remembers_are_answered_tick_after_tick() -> None
             assert_same(made, Gated(a_network()).forecast([ask])[0])
 
 
+def test_with_room_for_all_of_them_no_workload_is_worked_out_anew() -> None:
+    inner = a_network()
+    small = Gated(inner, 300)
+    small.make_room(3)
+    loads = [replace(a_load(seed, days=5), name=f"load-{seed}") for seed in range(3)]
+    asked = []
+    for origin in (1300, 1301, 1302):
+        small.forecast([Ask(load.part(0, origin + 1), np.array([origin])) for load in loads])
+        asked.append(inner.asked)
+    assert asked[0] > 300
+    assert asked[-1] - asked[0] <= 12
+
+
 def test_a_tick_asks_the_inner_forecaster_for_what_is_new_only() -> None:
     """Though what was said is soon forgotten: what became of it is not."""
     series, inner = a_load(1, days=5), a_network()

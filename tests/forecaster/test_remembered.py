@@ -34,6 +34,18 @@ def test_the_longest_unused_is_forgotten_first() -> None:
     assert memory.missing(["a", "b", "c"]).tolist() == [1]
 
 
+def test_room_is_made_and_taken_away() -> None:
+    memory = Remembered(1)
+    memory.make_room(3)
+    for name in ("a", "b", "c"):
+        memory.with_new([name], np.array([0]), rows(1))
+        memory.trim()
+    assert memory.missing(["a", "b", "c"]).tolist() == []
+    memory.make_room(1)
+    memory.trim()
+    assert memory.missing(["a", "b", "c"]).tolist() == [0, 1]
+
+
 def test_what_was_there_stays_until_all_that_was_looked_up_together_is_made() -> None:
     memory = Remembered(2)
     memory.with_new(["a", "b"], np.array([0, 1]), rows(1, 2))

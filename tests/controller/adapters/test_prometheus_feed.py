@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from forecaster.prometheus import PrometheusSource
 from forecaster.range_query import Span
 from forecaster.series import Kind, Series
 from tests.helpers.histories import MINUTE, MONDAY
-from tests.helpers.http_servers import Answer, a_server
+from tests.helpers.http_servers import Answer, Asked, a_server
 from tests.helpers.processes import free_port
 from tests.prometheus import END, RunningPrometheus
 
@@ -122,6 +123,57 @@ def test_a_slow_query_does_not_keep_the_others_from_being_asked() -> None:
             made.read(keys, END)
         made.close()
         assert any(one.params.get("query") == "b" for one in server.asked)
+
+
+def test_while_no_bin_has_ended_one_query_says_whether_the_server_is_there() -> None:
+    state = {"there": True}
+
+    def answer(asked: Asked) -> Answer:
+        query = asked.params.get("query", "")
+        metric = {"name": query}
+        if asked.path.endswith("query"):
+            result: list[object] = [{"metric": metric, "value": [END.timestamp(), "5"]}]
+        else:
+            last = float(asked.params["end"])
+            result = [{"metric": metric, "values": [[last, "5"]]}]
+        body = json.dumps({"status": "success", "data": {"resultType": "", "result": result}}).encode()
+        return Answer(body, 200 if state["there"] else 503)
+
+    keys = ["a", "b", "c"]
+    with a_server(answer) as server:
+        made = Feed(source, history=DAY)
+        signals = [SignalKey(server.url, name, Kind.STOCK) for name in keys]
+
+        def asked_at(now: datetime) -> tuple[list[str], dict[SignalKey, Problem | None]]:
+            server.asked.clear()
+            found = made.read(signals, now)
+            return sorted({one.params["query"] for one in server.asked}), {k: fed.problem for k, fed in found.items()}
+
+        assert asked_at(END) == (keys, dict.fromkeys(signals))
+        for later in (5, 10, 15):
+            queries, problems = asked_at(END + timedelta(seconds=later))
+            assert len(queries) == 1
+            assert problems == dict.fromkeys(signals)
+        assert asked_at(END + MINUTE) == (keys, dict.fromkeys(signals))
+        state["there"] = False
+        queries, problems = asked_at(END + MINUTE + timedelta(seconds=5))
+        assert (len(queries), problems) == (1, dict.fromkeys(signals, Problem.UNAVAILABLE))
+        state["there"] = True
+        queries, problems = asked_at(END + MINUTE + timedelta(seconds=10))
+        assert problems == dict.fromkeys(signals)
+        made.close()
+
+
+def test_histories_that_are_new_are_begun_a_few_at_a_time(prometheus: RunningPrometheus) -> None:
+    made = Feed(source, history=DAY, beginning=timedelta(0))
+    keys = [SignalKey(prometheus.url, f"{EXACT} + {n}", Kind.STOCK) for n in range(3)]
+    seen = []
+    for later in range(3):
+        found = made.read(keys, END + timedelta(seconds=later))
+        assert all(one.problem is None for one in found.values())
+        seen.append(sum(one.series is not None for one in found.values()))
+    made.close()
+    assert seen == [1, 2, 3]
 
 
 def test_a_counter_is_no_flow(prometheus: RunningPrometheus, feed: Feed) -> None:

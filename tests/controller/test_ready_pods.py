@@ -1,0 +1,44 @@
+"""Of how many pods a mean is: of those that are ready, and have been for as long as a metric is old."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from controller.ready_pods import MEASURED_AFTER, ReadyPods
+from tests.controller.test_lead_time import WEB, a_pod
+from tests.helpers.builders import at
+
+SECOND = timedelta(seconds=1)
+
+
+def told(*pods: dict[str, Any]) -> ReadyPods:
+    found = ReadyPods()
+    for pod in pods:
+        found.learn("ADDED", pod)
+    return found
+
+
+def test_a_pod_counts_once_it_is_ready_and_measured() -> None:
+    ready = told(a_pod("old", 0), a_pod("new", 100), a_pod("starting", None))
+    measured_from = at(seconds=100) + MEASURED_AFTER
+    assert ready.measured(WEB, measured_from - SECOND) == 1
+    assert ready.measured(WEB, measured_from) == 2
+    assert ready.measured(("chat", "Deployment", "other"), measured_from) is None
+
+
+def test_where_all_are_new_all_that_are_ready_count() -> None:
+    assert told(a_pod("one", 100), a_pod("two", 100)).measured(WEB, at(seconds=101)) == 2
+    assert told(a_pod("starting", None)).measured(WEB, at(seconds=101)) is None
+
+
+def test_one_that_is_not_ready_any_more_or_goes_does_not_count() -> None:
+    ready, late = told(*(a_pod(name, 0) for name in "abcd")), at(60)
+    ready.learn("MODIFIED", a_pod("a", None))
+    going = a_pod("b", 0)
+    going["metadata"]["deletionTimestamp"] = at().isoformat()
+    ready.learn("MODIFIED", going)
+    gone = a_pod("c", 0)["metadata"]
+    ready.learn("DELETED", {"metadata": {"namespace": gone["namespace"], "name": gone["name"]}})
+    ready.learn("DELETED", {"metadata": {"namespace": "chat", "name": "never seen"}})
+    assert ready.measured(WEB, late) == 1

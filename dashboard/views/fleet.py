@@ -21,9 +21,9 @@ _WIDTHS = {
     "now": 500,
 }
 """Pixels per column."""
-_ROW_PX = 56
-"""Room for a sentence of two lines."""
 _NOTHING = "-"
+_MOST_SPELLED_OUT = 5
+_NEEDS_A_HAND = 2
 
 
 def draw(fleet: Fleet, now: datetime) -> str | None:
@@ -39,10 +39,11 @@ def draw(fleet: Fleet, now: datetime) -> str | None:
     st.dataframe(
         table(fleet.policies),
         hide_index=True,
-        row_height=_ROW_PX,
         column_config={name: st.column_config.Column(width=width) for name, width in _WIDTHS.items()},
         key="policies",
     )
+    for sentence in spelled_out(fleet.policies):
+        st.warning(sentence)
     followed = [_name(one) for one in fleet.policies if "refused" not in one]
     return st.selectbox("look into", followed, key="policy") if followed else None
 
@@ -63,6 +64,14 @@ def table(policies: tuple[Json, ...]) -> pd.DataFrame:
     """One row for each policy, those first that need a look: refused, failing, then in trouble, then by name."""
     rows = [_row(one) for one in sorted(policies, key=lambda one: (-_urgency(one), _name(one)))]
     return pd.DataFrame(rows, columns=list(_WIDTHS))
+
+
+def spelled_out(policies: tuple[Json, ...]) -> list[str]:
+    """Whole sentences for those that are not followed or not written, for which a row has no room."""
+    urgent = [one for one in policies if _urgency(one) == _NEEDS_A_HAND]
+    said = [f"**{_name(one)}**: {doing(one)}." for one in urgent[:_MOST_SPELLED_OUT]]
+    more = len(urgent) - len(said)
+    return [*said, f"{_count(more)} more need a look: see the first rows above."] if more else said
 
 
 def doing(one: Json) -> str:
@@ -86,7 +95,7 @@ def _row(one: Json) -> tuple[str, ...]:
 
 def _urgency(one: Json) -> int:
     if "refused" in one or one["failed"]:
-        return 2
+        return _NEEDS_A_HAND
     return int(bool(one["problems"] or one["limited"]))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from controller.server import Looks
 from controller.subjects import Refusal
 from dashboard.controllers import Fleet
-from dashboard.views.fleet import account, doing, table
+from dashboard.views.fleet import account, doing, spelled_out, table
 from tests.controller.test_policy_gauges import everything
 from tests.controller.test_recorder import decisions
 from tests.helpers.builders import at
@@ -45,6 +45,14 @@ def test_what_each_is_doing_is_a_sentence() -> None:
         "could not write the HPA: away; connections: StaleData: it gave nothing for 6 min;"
         " up to 44 replicas may be needed, more than the HPA's maximum; raise the floor"
     )
+
+
+def test_those_that_need_a_hand_are_spelled_out_so_many_at_most() -> None:
+    bad, _, troubled = policies()
+    said = spelled_out(policies())
+    assert said == [f"**chat/bad**: {doing(bad)}.", f"**chat/troubled**: {doing(troubled)}."]
+    many = spelled_out((bad,) * 8)
+    assert (len(many), many[-1]) == (6, "3 policies more need a look: see the first rows above.")
 
 
 def test_the_account_counts_and_says_how_old_the_newest_decision_is() -> None:

@@ -22,11 +22,13 @@ from foresail.replays.arms import ARMS, FORESAIL, HPA, Arm, play_arms
 from foresail.replays.case import Case, Stretch, case_of
 from foresail.replays.figures import Replayed, against_hpa, arm_table, short_lead, title, to_dict, unmeasured
 from foresail.replays.report import markdown
+from foresail.replays.suggest import Suggested, sentences, suggest, suggestion_dict
 
 _EXAMPLES = """examples:
   foresail replay history.csv
   foresail replay connections.csv.gz --kind stock --capacity 200 --pod-start 240 --json -
   foresail replay history.csv --policy policy.yaml --hpa hpa.yaml --report replay.md
+  foresail replay history.csv --policy policy.yaml --hpa hpa.yaml --suggest
   foresail replay connections=c.csv messages=m.csv --policy policy.yaml --pod-start 60 --pod-start-p95 180
   foresail replay --prometheus http://prometheus:9090 --query 'sum(connections)' --kind stock --history-days 28
 without --policy or --capacity, a pod is sized so that the largest load needs 20 of them. A metric of --hpa stands for
@@ -36,6 +38,8 @@ _PICTURES = {
     "Overload against pod-hours": ("costs", draw_costs),
 }
 """Beside a report: what each picture shows, what is appended to its name, and who draws it."""
+_LEAST_BEFORE = 0.1
+"""Share of the histories that a suggestion is chosen on at least."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -65,6 +69,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     p.add_argument("--png", type=Path, metavar="FILE", help="draw load, capacity and pods of every arm")
     p.add_argument("--report", type=Path, metavar="FILE.md", help="write a Markdown report, with pictures beside it")
     add_incidents_option(p)
+    p.add_argument("--suggest", action="store_true", help="find by replay of the days before which levers and "
+                   "costRatio would have cost least with no more overload than the HPA's, and print them")  # fmt: skip
     add_world_options(p)
     add_prometheus_options(p, ["--history-days"])
     p.set_defaults(run=run)
@@ -76,14 +82,19 @@ def run(options: argparse.Namespace) -> int:
     inputs = read_inputs(options, settings)
     _check_reach(settings, inputs.series)
     replayed = _replay(options, inputs, settings)
+    suggestion = _suggestion(options, replayed) if options.suggest else None
     if options.png:
         draw_pods(replayed, options.png)
     if options.report:
         _write_report(replayed, options.report)
     if options.json:
-        emit_json(to_dict(replayed), options.json)
+        more = {} if suggestion is None else {"suggestion": suggestion_dict(suggestion)}
+        emit_json({**to_dict(replayed), **more}, options.json)
     if not options.json or str(options.json) != "-":
         _print(replayed)
+        if suggestion is not None:
+            for line in sentences(suggestion, inputs.given):
+                out.print(line)
     return 0
 
 
@@ -91,6 +102,11 @@ def _check(options: argparse.Namespace) -> None:
     """Raises UsageError for what would fail only after the long work."""
     check_bounds_of("days", options.days, 0.02, 400)
     check_bounds_of("from", options.share, 0.0, 0.99)
+    if options.suggest and options.share < _LEAST_BEFORE:
+        raise UsageError(
+            f"--from {options.share:g} with --suggest, which chooses on what comes before; expected"
+            f" {_LEAST_BEFORE:g} or more"
+        )
     if options.target is not None:
         check_bounds_of("target", options.target, 0.05, 1.0)
     if options.json and str(options.json) != "-":
@@ -129,6 +145,12 @@ def _replay(options: argparse.Namespace, inputs: Inputs, settings: WorldSettings
 
         played = play_arms(case, show)
     return Replayed(inputs.source, options.model, inputs.given, case, played)
+
+
+def _suggestion(options: argparse.Namespace, replayed: Replayed) -> Suggested:
+    with progress() as bar:
+        bar.add_task("replaying the days before", total=None)
+        return suggest(replayed.case, timedelta(days=options.days), replayed.scores[HPA])
 
 
 def _case(options: argparse.Namespace, inputs: Inputs, settings: WorldSettings) -> Case:

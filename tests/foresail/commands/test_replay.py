@@ -1,11 +1,11 @@
-"""`foresail replay`: a history through every arm, as table, JSON, pictures and report; bad input costs nothing."""
+"""`foresail replay`: a history through every arm, as table, JSON, pictures and report."""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from foresail.errors import UsageError
 from foresail.replays import arms
 from tests.helpers.builders import MINUTE
 from tests.helpers.histories import MONDAY, a_series, write_history
+from tests.helpers.replay_command import POLICY, an_hpa, steps_history, told, two_signals
 from tests.prometheus import RunningPrometheus
 
 ARMS = ["hpa", "foresail", "hpa_same_cost", "offset_rule", "perfect"]
@@ -40,42 +41,11 @@ FIGURES = {
     "reconnect_peak",
     "scored_minutes",
 }
-POLICY = """\
-apiVersion: foresail.dev/v1alpha1
-kind: PredictiveAutoscaler
-metadata: {name: chat}
-spec:
-  hpaRef: {name: chat}
-  signals:
-  - {name: connections, kind: Stock, query: 'sum(connections)', capacityPerPod: "60"}
-  bounds: {minReplicas: 2, maxReplicas: 50}
-"""
 
 
 @pytest.fixture
 def history(tmp_path: Path) -> Path:
-    """Two days of steps in bins of five minutes, from 200 to 1000 and back every hour and a half."""
-    values = np.tile(np.repeat([200.0, 600.0, 1000.0], [9, 1, 8]), 32)
-    return write_history(tmp_path / "steps.csv", a_series(values, 5 * MINUTE))
-
-
-def told(history: Path, *options: str) -> dict[str, object]:
-    path = history.with_name("told.json")
-    assert main(["replay", str(history), "--days", "0.2", "--json", str(path), *options]) == 0
-    result: dict[str, object] = json.loads(path.read_text())
-    return result
-
-
-def refusal(capsys: pytest.CaptureFixture[str], history: Path, *options: str) -> str:
-    """What the command says when it refuses: one line, nothing on standard output, and no new file."""
-    before = sorted(history.parent.iterdir())
-    assert main(["replay", str(history), "--days", "0.1", "--model", "last-value", *options]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.startswith("foresail replay: ")
-    assert said.err.count("\n") == 1
-    assert sorted(history.parent.iterdir()) == before
-    return said.err
+    return steps_history(tmp_path)
 
 
 def test_the_json_has_every_arm_and_every_figure(history: Path) -> None:
@@ -185,55 +155,18 @@ def test_a_query_is_replayed_like_a_file_of_the_same_values(
     assert json.loads(capsys.readouterr().out) == {**from_file, "file": "chat"}
 
 
-def test_a_policy_with_an_unknown_key_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    policy = history.with_name("policy.yaml")
-    policy.write_text(f"{POLICY}  budjet: {{extraPodHoursPercent: 5}}\n")
-    said = refusal(capsys, history, "--policy", str(policy))
-    assert "budjet" in said
-    assert "rampDown" in said  # what is allowed
-
-
-@pytest.fixture
-def two_signals(tmp_path: Path) -> Path:
-    """A policy of connections and messages."""
-    second = "  - {name: messages, kind: Flow, query: 'sum(rate(messages[1m]))', capacityPerPod: \"30\"}\n  bounds:"
-    path = tmp_path / "policy.yaml"
-    path.write_text(POLICY.replace("  bounds:", second))
-    return path
-
-
-def test_a_policy_of_two_signals_takes_a_history_for_each_by_its_name(history: Path, two_signals: Path) -> None:
+def test_a_policy_of_two_signals_takes_a_history_for_each_by_its_name(history: Path) -> None:
     values = load_history(history, Kind.FLOW).values
     messages = write_history(history.with_name("m.csv"), a_series(values / 2, 5 * MINUTE))
     path = history.with_name("told.json")
     files = [f"messages={messages}", f"connections={history}"]
-    call = ["replay", *files, "--policy", str(two_signals), "--days", "0.1", "--model", "last-value"]
+    call = ["replay", *files, "--policy", str(two_signals(history.parent)), "--days", "0.1", "--model", "last-value"]
     assert main([*call, "--json", str(path)]) == 0
     result = json.loads(path.read_text())
     assert result["file"] == "messages, connections"
     assert list(result["signals"]) == list(result["ruled_hours"]) == ["connections", "messages"]
     assert [metric["signal"] for metric in result["hpa"]["metrics"]] == ["connections", "messages"]
     assert result["ruled_hours"]["messages"] == {"not judged": pytest.approx(result["minutes"] / 60)}
-
-
-def test_histories_that_are_not_the_signals_are_refused(
-    history: Path, two_signals: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = refusal(capsys, history, "--policy", str(two_signals))
-    assert "has 2 signals, connections, messages; the histories are steps.csv; give one for each by its name" in said
-    assert main(["replay", str(history), str(history)]) == 2
-    assert "2 histories without --policy" in capsys.readouterr().err
-
-
-def an_hpa(history: Path, metric: str = "type: External, external: {metric: {name: sockets}, target: "
-           "{type: AverageValue, averageValue: '40'}}", most: int = 50) -> str:  # fmt: skip
-    path = history.with_name("hpa.yaml")
-    path.write_text(
-        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: chat}\nspec:\n"
-        "  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: chat}\n"
-        f"  minReplicas: 2\n  maxReplicas: {most}\n  metrics:\n  - {{{metric}}}\n"
-    )
-    return str(path)
 
 
 def test_the_users_own_hpa_is_replayed(history: Path) -> None:
@@ -245,50 +178,6 @@ def test_the_users_own_hpa_is_replayed(history: Path) -> None:
     assert isinstance(alike, dict)
     assert isinstance(found, dict)
     assert found["hpa"] == alike["hpa"]  # neither bound is ever reached
-
-
-def test_an_hpa_and_a_target_contradict_each_other(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    said = refusal(capsys, history, "--hpa", an_hpa(history), "--target", "0.5")
-    assert "--hpa says the target already; leave --target out" in said
-
-
-def test_an_hpa_on_what_pods_use_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cpu = "type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}"
-    said = refusal(capsys, history, "--hpa", an_hpa(history, cpu))
-    assert "hpa metric cpu: Resource metrics are of single pods" in said
-
-
-def test_an_hpa_within_narrower_bounds_than_the_policys_is_refused(
-    history: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    policy = history.with_name("policy.yaml")
-    policy.write_text(POLICY)
-    said = refusal(capsys, history, "--policy", str(policy), "--hpa", an_hpa(history, most=10))
-    assert "bounds: 2..50 replicas, but the HPA allows 2..10" in said
-
-
-@pytest.mark.parametrize(
-    ("right", "wrong", "problem"),
-    [
-        ("minReplicas: 2", "minReplicas: 60", "minReplicas 60 is above maxReplicas 50"),
-        ('"60"', '"0"', "capacityPerPod"),
-    ],
-)
-def test_a_policy_that_contradicts_itself_is_refused(
-    right: str, wrong: str, problem: str, history: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    policy = history.with_name("policy.yaml")
-    policy.write_text(POLICY.replace(right, wrong))
-    said = said_of(capsys, history, policy)
-    assert problem in said
-
-
-def said_of(capsys: pytest.CaptureFixture[str], history: Path, policy: Path) -> str:
-    """What is said of a policy, which has a line for each problem."""
-    assert main(["replay", str(history), "--policy", str(policy)]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    return said.err
 
 
 def test_three_days_have_intervals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -324,92 +213,6 @@ def test_a_report_that_fails_leaves_nothing_behind(history: Path, monkeypatch: p
     assert sorted(p.name for p in history.parent.iterdir()) == ["steps.csv"]
 
 
-def test_a_policy_and_a_capacity_contradict_each_other(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    policy = history.with_name("policy.yaml")
-    policy.write_text(POLICY)
-    assert "leave --capacity out" in refusal(capsys, history, "--policy", str(policy), "--capacity", "3")
-
-
-@pytest.mark.parametrize("capacity", ["0", "-5", "nan", "inf", "0.1", "1e-300"])
-def test_a_capacity_that_carries_nothing_is_refused(
-    capacity: str, history: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    said = refusal(capsys, history, f"--capacity={capacity}")
-    assert f"--capacity {float(capacity):g}; expected 0.2 or more" in said
-
-
-@pytest.mark.parametrize(
-    ("option", "value"),
-    [("pod-start", "-1"), ("metric-lag", "601"), ("session", "0"), ("days", "0"), ("from", "1"), ("target", "0"),
-     ("target", "1.5"), ("seed", "-1"), ("pod-start", "nan")],
-)  # fmt: skip
-def test_an_option_out_of_its_bounds_is_refused(
-    option: str, value: str, history: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert f"--{option} {value}; expected " in refusal(capsys, history, f"--{option}={value}")
-
-
-@pytest.mark.parametrize(
-    ("rows", "problem"),
-    [
-        ("2026-01-05T00:00:00Z,1\n2026-01-05T00:00:00Z,2\n", "is repeated"),
-        ("2026-01-05T00:05:00Z,1\n2026-01-05T00:00:00Z,2\n", "sort the rows by time"),
-        ("2026-01-05T00:00:00Z,-1\n", "is negative"),
-        ("2026-01-05T00:00:00Z,1e300\n", "is the unit right"),
-        ("2026-01-05T00:00:00Z,\n", "the value is missing"),
-        ("", "expected at least 3"),
-    ],
-)
-def test_a_damaged_history_is_refused(
-    rows: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    damaged = tmp_path / "damaged.csv"
-    damaged.write_text("timestamp,value\n" + rows)
-    assert problem in refusal(capsys, damaged, "--json", str(tmp_path / "out.json"))
-
-
-def test_a_history_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no such file" in refusal(capsys, tmp_path / "nothing.csv")
-
-
-def test_a_history_of_zeros_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    zeros = write_history(tmp_path / "zeros.csv", a_series([0.0] * 100))
-    assert "nothing but zeros" in refusal(capsys, zeros)
-
-
-def test_a_model_that_does_not_exist_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "no model 'nonesuch'" in refusal(capsys, history, "--model", "nonesuch")
-
-
-@pytest.mark.parametrize(
-    ("option", "place", "problem"),
-    [
-        ("--json", "no/out.json", "its folder does not exist"),
-        ("--png", "no/out.png", "its folder does not exist"),
-        ("--report", "no/out.md", "its folder does not exist"),
-        ("--report", "out.txt", "give it a name that ends in .md"),
-        ("--png", "out.gif", "a picture ends in .png, .svg or .pdf"),
-    ],
-)
-def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(
-    option: str, place: str, problem: str, history: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    history.unlink()
-    assert problem in refusal(capsys, history, option, str(history.parent / place))
-
-
-def test_a_start_of_pods_beyond_the_horizon_is_refused(
-    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    minutes = write_history(tmp_path / "minutes.csv", a_series(np.tile([200.0, 600.0], 720)))
-    said = refusal(capsys, minutes, "--pod-start", "841", "--metric-lag", "0")
-    assert "--pod-start 841 is beyond what the horizon of 15 steps (15 min) can plan for" in said
-    assert said.endswith("pods may take 840 s\n")
-    assert "pods may take 810 s" in refusal(capsys, minutes, "--pod-start", "811")
-    told(minutes, "--model", "last-value", "--days", "0.05", "--pod-start", "810")
-    told(history, "--model", "last-value", "--pod-start", "3600")  # with steps of five minutes the horizon is 75
-
-
 def test_a_longer_start_of_pods_costs_the_hpa_more_overload(history: Path) -> None:
     swift, slow = (
         told(history, "--model", "last-value", "--pod-start", f"{start.total_seconds():g}")["arms"]
@@ -418,3 +221,20 @@ def test_a_longer_start_of_pods_costs_the_hpa_more_overload(history: Path) -> No
     assert isinstance(swift, dict)
     assert isinstance(slow, dict)
     assert swift["hpa"]["overload_minutes"] < slow["hpa"]["overload_minutes"]
+
+
+def test_a_suggestion_is_chosen_on_the_days_before_and_told(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = told(history, "--model", "last-value", "--hpa", an_hpa(history), "--suggest")
+    found = result["suggestion"]
+    assert isinstance(found, dict)
+    assert datetime.fromisoformat(found["from"]) + found["minutes"] * timedelta(minutes=1) == datetime.fromisoformat(
+        str(result["from"])
+    )
+    assert found["replayed"]["hpa"] == result["arms"]["hpa"]  # type: ignore[index]
+    assert found["policy"] is None or found["before"]["suggested"].keys() == FIGURES
+    said = " ".join(capsys.readouterr().out.split())
+    assert ("nothing is suggested" in said) == (found["policy"] is None)
+
+
+def test_without_being_asked_for_there_is_no_suggestion(history: Path) -> None:
+    assert "suggestion" not in told(history, "--model", "last-value")

@@ -1,0 +1,167 @@
+"""`foresail replay` refuses bad input in a line, before the long work, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foresail.cli import main
+from tests.helpers.histories import a_series, write_history
+from tests.helpers.replay_command import POLICY, an_hpa, refusal, steps_history, told, two_signals
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    return steps_history(tmp_path)
+
+
+def test_a_policy_with_an_unknown_key_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = history.with_name("policy.yaml")
+    policy.write_text(f"{POLICY}  budjet: {{extraPodHoursPercent: 5}}\n")
+    said = refusal(capsys, history, "--policy", str(policy))
+    assert "budjet" in said
+    assert "rampDown" in said  # what is allowed
+
+
+def test_histories_that_are_not_the_signals_are_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, history, "--policy", str(two_signals(history.parent)))
+    assert "has 2 signals, connections, messages; the histories are steps.csv; give one for each by its name" in said
+    assert main(["replay", str(history), str(history)]) == 2
+    assert "2 histories without --policy" in capsys.readouterr().err
+
+
+def test_an_hpa_and_a_target_contradict_each_other(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, history, "--hpa", an_hpa(history), "--target", "0.5")
+    assert "--hpa says the target already; leave --target out" in said
+
+
+def test_an_hpa_on_what_pods_use_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cpu = "type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}"
+    said = refusal(capsys, history, "--hpa", an_hpa(history, cpu))
+    assert "hpa metric cpu: Resource metrics are of single pods" in said
+
+
+def test_an_hpa_within_narrower_bounds_than_the_policys_is_refused(
+    history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = history.with_name("policy.yaml")
+    policy.write_text(POLICY)
+    said = refusal(capsys, history, "--policy", str(policy), "--hpa", an_hpa(history, most=10))
+    assert "bounds: 2..50 replicas, but the HPA allows 2..10" in said
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "problem"),
+    [
+        ("minReplicas: 2", "minReplicas: 60", "minReplicas 60 is above maxReplicas 50"),
+        ('"60"', '"0"', "capacityPerPod"),
+    ],
+)
+def test_a_policy_that_contradicts_itself_is_refused(
+    right: str, wrong: str, problem: str, history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = history.with_name("policy.yaml")
+    policy.write_text(POLICY.replace(right, wrong))
+    said = said_of(capsys, history, policy)
+    assert problem in said
+
+
+def said_of(capsys: pytest.CaptureFixture[str], history: Path, policy: Path) -> str:
+    """What is said of a policy, which has a line for each problem."""
+    assert main(["replay", str(history), "--policy", str(policy)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err
+
+
+def test_a_policy_and_a_capacity_contradict_each_other(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = history.with_name("policy.yaml")
+    policy.write_text(POLICY)
+    assert "leave --capacity out" in refusal(capsys, history, "--policy", str(policy), "--capacity", "3")
+
+
+@pytest.mark.parametrize("capacity", ["0", "-5", "nan", "inf", "0.1", "1e-300"])
+def test_a_capacity_that_carries_nothing_is_refused(
+    capacity: str, history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal(capsys, history, f"--capacity={capacity}")
+    assert f"--capacity {float(capacity):g}; expected 0.2 or more" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("pod-start", "-1"), ("metric-lag", "601"), ("session", "0"), ("days", "0"), ("from", "1"), ("target", "0"),
+     ("target", "1.5"), ("seed", "-1"), ("pod-start", "nan")],
+)  # fmt: skip
+def test_an_option_out_of_its_bounds_is_refused(
+    option: str, value: str, history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert f"--{option} {value}; expected " in refusal(capsys, history, f"--{option}={value}")
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ("2026-01-05T00:00:00Z,1\n2026-01-05T00:00:00Z,2\n", "is repeated"),
+        ("2026-01-05T00:05:00Z,1\n2026-01-05T00:00:00Z,2\n", "sort the rows by time"),
+        ("2026-01-05T00:00:00Z,-1\n", "is negative"),
+        ("2026-01-05T00:00:00Z,1e300\n", "is the unit right"),
+        ("2026-01-05T00:00:00Z,\n", "the value is missing"),
+        ("", "expected at least 3"),
+    ],
+)
+def test_a_damaged_history_is_refused(
+    rows: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = tmp_path / "damaged.csv"
+    damaged.write_text("timestamp,value\n" + rows)
+    assert problem in refusal(capsys, damaged, "--json", str(tmp_path / "out.json"))
+
+
+def test_a_history_that_is_not_there_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no such file" in refusal(capsys, tmp_path / "nothing.csv")
+
+
+def test_a_history_of_zeros_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    zeros = write_history(tmp_path / "zeros.csv", a_series([0.0] * 100))
+    assert "nothing but zeros" in refusal(capsys, zeros)
+
+
+def test_a_model_that_does_not_exist_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no model 'nonesuch'" in refusal(capsys, history, "--model", "nonesuch")
+
+
+@pytest.mark.parametrize(
+    ("option", "place", "problem"),
+    [
+        ("--json", "no/out.json", "its folder does not exist"),
+        ("--png", "no/out.png", "its folder does not exist"),
+        ("--report", "no/out.md", "its folder does not exist"),
+        ("--report", "out.txt", "give it a name that ends in .md"),
+        ("--png", "out.gif", "a picture ends in .png, .svg or .pdf"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(
+    option: str, place: str, problem: str, history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history.unlink()
+    assert problem in refusal(capsys, history, option, str(history.parent / place))
+
+
+def test_a_start_of_pods_beyond_the_horizon_is_refused(
+    history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    minutes = write_history(tmp_path / "minutes.csv", a_series(np.tile([200.0, 600.0], 720)))
+    said = refusal(capsys, minutes, "--pod-start", "841", "--metric-lag", "0")
+    assert "--pod-start 841 is beyond what the horizon of 15 steps (15 min) can plan for" in said
+    assert said.endswith("pods may take 840 s\n")
+    assert "pods may take 810 s" in refusal(capsys, minutes, "--pod-start", "811")
+    told(minutes, "--model", "last-value", "--days", "0.05", "--pod-start", "810")
+    told(history, "--model", "last-value", "--pod-start", "3600")  # with steps of five minutes the horizon is 75
+
+
+def test_a_suggestion_without_days_before_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, history, "--suggest", "--from", "0.05")
+    assert "--from 0.05 with --suggest, which chooses on what comes before; expected 0.1 or more" in said

@@ -96,8 +96,8 @@ def kubeconfig_of_the_account(cluster: ControlPlane, folder: Path, home: str = H
 
 
 ALLOWED = {
-    ("get", "foresail.dev", "predictiveautoscalers", ""), ("list", "foresail.dev", "predictiveautoscalers", ""),
-    ("watch", "foresail.dev", "predictiveautoscalers", ""), ("patch", "foresail.dev", "predictiveautoscalers", ""),
+    ("list", "foresail.dev", "predictiveautoscalers", ""), ("watch", "foresail.dev", "predictiveautoscalers", ""),
+    ("patch", "foresail.dev", "predictiveautoscalers", ""),
     ("patch", "foresail.dev", "predictiveautoscalers", "status"),
     ("get", "autoscaling", "horizontalpodautoscalers", ""), ("list", "autoscaling", "horizontalpodautoscalers", ""),
     ("watch", "autoscaling", "horizontalpodautoscalers", ""), ("patch", "autoscaling", "horizontalpodautoscalers", ""),

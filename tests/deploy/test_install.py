@@ -7,6 +7,7 @@ of its account.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -33,6 +34,14 @@ from tests.test_deploy import kubeconfig_of_the_account
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 HOME, CHAT = "scaling", "chat"
 _KIND = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/predictiveautoscalers.foresail.dev"
+_ACCOUNT = f"system:serviceaccount:{HOME}:foresail-controller"
+_AUDIT = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived", "ResponseStarted"],
+    "rules": [{"level": "Metadata", "users": [_ACCOUNT]}],
+}
+"""What the account of the release asks for is written down by the API server itself."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +85,9 @@ class Site:
 @pytest.fixture(params=["helm_3", "helm_4"])
 def site(request: pytest.FixtureRequest, control_plane_programs: Path, tmp_path: Path) -> Iterator[Site]:
     helm: Program = request.getfixturevalue(request.param)
-    with control_plane(tmp_path, control_plane_programs) as cluster:
+    (tmp_path / "audit.json").write_text(json.dumps(_AUDIT))
+    flags = {"audit-policy-file": str(tmp_path / "audit.json"), "audit-log-path": str(tmp_path / "audit.log")}
+    with control_plane(tmp_path, control_plane_programs, api_server=flags) as cluster:
         yield Site(cluster, helm.as_user(cluster.kubeconfig), tmp_path)
 
 
@@ -104,6 +115,7 @@ def test_installed_acting_and_uninstalled_with_everything_given_back(site: Site)
     until(lambda: not site.exists(f"{policies_path(HOME)}/foresail-gateway"))
     api.delete(f"{policies_path(CHAT)}/web")
     until(lambda: not site.exists(f"{policies_path(CHAT)}/web"))
+    _check_calls(site)
     assert site.exists(_KIND)
     assert not site.exists("/apis/rbac.authorization.k8s.io/v1/clusterroles/scaling-foresail-controller")
     site.installed()
@@ -116,6 +128,20 @@ def test_an_uninstall_that_cannot_give_back_removes_nothing(site: Site) -> None:
         site.helm.run("uninstall", "foresail", "-n", HOME, "--timeout", "2s")
     assert site.exists(f"/apis/apps/v1/namespaces/{HOME}/deployments/foresail-controller")
     assert site.exists(f"/apis/rbac.authorization.k8s.io/v1/clusterroles/{HOME}-foresail-controller")
+
+
+def _check_calls(site: Site) -> None:
+    """The account asked for all that acting and giving back take, and was denied nothing while it had its rights."""
+    asked = [json.loads(line) for line in (site.folder / "audit.log").read_text().splitlines()]
+    denied = [one["requestReceivedTimestamp"] for one in asked if one["responseStatus"]["code"] == 403]
+    last = max(one["requestReceivedTimestamp"] for one in asked if one["responseStatus"]["code"] < 300)
+    assert not [moment for moment in denied if moment < last]
+    calls = {(one["verb"], *(one["objectRef"].get(key, "") for key in ("resource", "subresource"))) for one in asked}
+    kept = {("patch", "horizontalpodautoscalers", ""), ("patch", "predictiveautoscalers", "")}
+    both = ("horizontalpodautoscalers", "predictiveautoscalers")
+    read = {(verb, of, "") for verb in ("list", "watch") for of in both}
+    lease = {(verb, "leases", "") for verb in ("create", "get", "update")}
+    assert kept | read | lease | {("patch", "predictiveautoscalers", "status"), ("list", "pods", "")} <= calls
 
 
 def _a_raised_floor(site: Site) -> None:

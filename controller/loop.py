@@ -18,7 +18,7 @@ from controller.adapters.kube.api import MERGE_PATCH, Api
 from controller.adapters.kube.events import Events
 from controller.adapters.kube.hpa_writer import HpaWriter
 from controller.adapters.kube.lease import Elector, Timing
-from controller.adapters.kube.reflector import Reflector, key_of
+from controller.adapters.kube.reflector import Reflector, key_of, version_of
 from controller.cluster_metrics import ClusterMetrics
 from controller.domain import Ownership
 from controller.errors import ClusterError, ControllerError
@@ -138,12 +138,13 @@ class KubeCluster:
         """Also what the next tick sees, so that it need not wait for the watch. What is given back is not claimed."""
         if gives_back(change):
             ownership = Ownership.SHARE
+        base, key = hpa, key_of(hpa)
         if ownership is Ownership.SHARE:
             hpa = await self._writer.drop_claim(hpa)
         after = await self._writer.write(hpa, change, ownership)
-        key = after["metadata"]["namespace"], after["metadata"]["name"]
-        if key in self._hpas.objects:
-            self._hpas.objects[key] = after
+        known = self._hpas.objects.get(key)
+        if known is not None and version_of(known) == version_of(base):
+            self._hpas.objects[key] = after  # the watch may have told of a newer one meanwhile, and tells it once only
         return after
 
     async def write_status(self, policy: Json, status: Json) -> None:

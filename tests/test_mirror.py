@@ -15,6 +15,7 @@ WITHOUT_A_MODULE = {
     "test_house.py": "the house as a whole: versions, walls, lock, documents",
     "test_mirror.py": "this file",
     "foresail/commands/test_replay_refusals.py": "half of what `test_replay.py` would be: bad input",
+    "e2e/test_ownership.py": "the whole on real parts: the tools that people apply an HPA with",
     "e2e/test_spike.py": "the whole on real parts: a rise that recurs",
     "e2e/test_images.py": "the images, built and started",
     "e2e/test_dead_man.py": "the whole on real parts: controllers that end",

@@ -27,6 +27,8 @@ from controller.adapters.kube.lease import Timing
 from controller.adapters.ledger import read_ledger, verify_ledger
 from controller.adapters.prometheus_feed import Fed, Problem, SignalKey
 from controller.cluster_metrics import ClusterMetrics
+from controller.domain import Ownership
+from controller.hpa_patch import Change
 from controller.json_log import DecisionLog
 from controller.ledger_folder import LedgerFolder
 from controller.live_forecasts import LiveForecasts
@@ -430,3 +432,22 @@ async def test_without_any_controller_the_floor_walks_back(stage: Stage, owner: 
     assert floors == sorted(floors, reverse=True)
     assert stage.hpa["spec"] == original
     assert ANNOTATION not in stage.hpa["metadata"].get("annotations", {})
+
+
+async def test_a_write_of_nothing_does_not_put_an_older_copy_back(stage: Stage, owner: Api) -> None:
+    """What the watch told of meanwhile is told once only: a copy that went back to before it would stay there."""
+    cluster = KubeCluster(owner, stage.namespace, "one")
+    task = asyncio.create_task(cluster.reflectors[1].run())
+    key = stage.namespace, "gateway"
+    try:
+        await cluster.reflectors[1].until_synced()
+        before = cluster.hpas[key]
+        await _apply(owner, the_hpa(stage.namespace, label="two"))
+        await until(lambda: cluster.hpas[key]["metadata"]["labels"]["release"] == "two")
+        await cluster.write_hpa(before, Change(floor=2), Ownership.SHARE)
+        assert cluster.hpas[key]["metadata"]["labels"]["release"] == "two"
+        await cluster.write_hpa(cluster.hpas[key], Change(floor=3), Ownership.SHARE)
+        assert cluster.hpas[key]["spec"]["minReplicas"] == 3
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

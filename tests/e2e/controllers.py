@@ -7,18 +7,24 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import yaml
 
 from controller.loop import policies_path
-from tests.cluster.api import ApiError, Json
+from tests.cluster.api import Api, ApiError, Json
 from tests.e2e.stage import Scene, Stage, connections_query
 from tests.helpers.processes import ROOT, free_port, until
 
 PER_POD = 40
 CRD = ROOT / "deploy" / "kubernetes" / "crd.yaml"
+
+
+class _HasApi(Protocol):
+    @property
+    def api(self) -> Api: ...
 
 
 def a_policy(scene: Scene, mode: str, **spec: object) -> Json:
@@ -48,15 +54,18 @@ def controller(
     stage: Stage, scene: Scene, folder: Path, identity: str, **settings: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`foresail controller run` as a process, ended by SIGTERM; its log is in the folder."""
-    command = [sys.executable, "-m", "foresail", "controller", "run", "--kubeconfig", str(stage.cluster.kubeconfig)]
-    with (folder / f"{scene.namespace}-{identity}.log").open("wb") as log:
+    log = folder / f"{scene.namespace}-{identity}.log"
+    with controller_process(stage.cluster.kubeconfig, environment(scene, identity, **settings), log) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def controller_process(kubeconfig: Path, environ: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The same for any cluster and variables."""
+    command = [sys.executable, "-m", "foresail", "controller", "run", "--kubeconfig", str(kubeconfig)]
+    with log.open("wb") as out:
         process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment(scene, identity, **settings),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
+            command, cwd=ROOT, env=dict(environ), stdin=subprocess.DEVNULL, stdout=out, stderr=out
         )
     try:
         yield process
@@ -68,21 +77,26 @@ def controller(
 
 def environment(scene: Scene, identity: str, **more: str) -> dict[str, str]:
     """The variables of a controller, or of a watchdog, of the scene's namespace, and `more` settings of it."""
+    return variables(scene.namespace, scene.prometheus.url, identity, **more)
+
+
+def variables(namespace: str, prometheus: str, identity: str, **more: str) -> dict[str, str]:
+    """The environment of a controller of one namespace."""
     settings = {
-        "NAMESPACE": scene.namespace, "LEASE_NAMESPACE": scene.namespace, "PROMETHEUS_URL": scene.prometheus.url,
+        "NAMESPACE": namespace, "LEASE_NAMESPACE": namespace, "PROMETHEUS_URL": prometheus,
         "IDENTITY": identity, "PORT": str(free_port()), **more,
     }  # fmt: skip
     return {**os.environ, "OMP_NUM_THREADS": "1", **{f"FORESAIL_CONTROLLER_{k}": text for k, text in settings.items()}}
 
 
-def make_crd(stage: Stage) -> None:
+def make_crd(stage: _HasApi) -> None:
     """The kind of the policies, served."""
     with contextlib.suppress(ApiError):
         stage.api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", yaml.safe_load(CRD.read_text()))
     until(lambda: _served(stage))
 
 
-def _served(stage: Stage) -> bool:
+def _served(stage: _HasApi) -> bool:
     with contextlib.suppress(ApiError):
         return bool(stage.api.get(policies_path("default")))
     return False

@@ -149,7 +149,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     forecaster: Forecaster
     for arm in options.arm or [a for a in arms if not (options.out / f"{a}.json").exists()]:
         err.print(arm)
-        forecaster: Forecaster
         if arm == SHIPPED:
             about, forecaster = {}, load_calibrated(find_model("base"))
         else:

@@ -350,6 +350,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures and keeps the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policies", type=int, default=500)
+    parser.add_argument("--only", action="append", choices=["shared", "one", "each"], help="cases; all by default")
     parser.add_argument("--days", type=int, default=4, help="of history; with less, starting takes less time")
     parser.add_argument("--folder", type=Path, help="where logs are left; by default they go with the run")
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -359,12 +360,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as made:
         folder = options.folder or Path(made)
         runs: dict[str, Callable[[], Json]] = {
-            "each": lambda: measure(folder / "each", many, days, 5 * _MINUTE, with_fault=True),
+            "shared": lambda: measure(folder / "shared", many, days, 2 * _MINUTE, shared=True, with_fault=True),
             "one": lambda: measure(folder / "one", 1, days, 2 * _MINUTE),
-            "shared": lambda: measure(folder / "shared", many, days, 2 * _MINUTE, shared=True),
+            "each": lambda: measure(folder / "each", many, days, 5 * _MINUTE),
         }
-        for name, run in runs.items():
-            cases[name] = run()
+        for name in options.only or runs:
+            cases[name] = runs[name]()
             loads.append(os.getloadavg()[1])
             machine = {"python": platform.python_version(), "cores": os.cpu_count(), "load_average": loads}
             settings = {"days": days, "tick_s": 15.0, "scrape_s": 5, "load_per_workload": LEVEL, "noise": 0.01}

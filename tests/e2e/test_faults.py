@@ -28,7 +28,7 @@ from tests.helpers.processes import until
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 FLOOR = 3
-QUICK = {"TICK_S": "2", "PROMETHEUS_TIMEOUT_S": "2"}
+QUICK = {"TICK_S": "2", "PROMETHEUS_TIMEOUT_S": "2", "LOG_LEVEL": "DEBUG"}
 
 
 class Scenario(NamedTuple):

@@ -1,10 +1,9 @@
 """How low could the error be at this size and with these inputs? `make bench-ceiling TRACES=DIR`.
 
-The tail of each trace, its last 30 %, is cut into days. Three trainings of the shipped recipe, shortened:
+The tail of each trace, its last 30 %, is cut into days. Two trainings of the shipped recipe, shortened:
 
-    apart        learns from the first 70 %, as what is shipped does
-    among        learns from the odd days of the tails too
-    among-often  the same, and real series are drawn three times as often, so that those days can be learned by heart
+    apart   learns from the first 70 %, as what is shipped does
+    among   learns from the odd days of the tails too
 
 All are scored on the even days, beside the shipped model. A model that is served can never know the days around those
 that it forecasts, so that what `among` reaches is a bound on what more of the same traces could teach this network.
@@ -16,7 +15,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +40,7 @@ from foresail.output import emit_json, err, progress
 RESULTS = Path(__file__).parent / "results" / "ceiling"
 STEPS = 4_000
 EVERY = 7
-SHIPPED, APART, AMONG, OFTEN = "shipped", "apart", "among", "among-often"
-_OFTEN = 3
+SHIPPED, APART, AMONG = "shipped", "apart", "among"
 
 Traces = Sequence[tuple[Trace, Series]]
 
@@ -90,16 +88,8 @@ def found(arm: str, traces: Traces, recipe: Recipe) -> list[Source]:
     return [*given, *made_up_sources(recipe)]
 
 
-def recipe_of(arm: str, recipe: Recipe) -> Recipe:
-    """The recipe of an arm: another share of real series for the one that sees them often."""
-    if arm != OFTEN:
-        return recipe
-    return replace(recipe, train=replace(recipe.train, real_share=_OFTEN * recipe.train.real_share))
-
-
 def trained(arm: str, traces: Traces, recipe: Recipe) -> Network:
     """The network of an arm."""
-    recipe = recipe_of(arm, recipe)
     with progress() as bar:
         task = bar.add_task(arm, total=recipe.train.steps)
         return train(
@@ -134,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures the named arms, or all that have no results yet."""
     parser = argparse.ArgumentParser(prog="make bench-ceiling", description=__doc__)
     parser.add_argument("traces", type=Path, help="folder with the traces")
-    arms = (SHIPPED, APART, AMONG, OFTEN)
+    arms = (SHIPPED, APART, AMONG)
     parser.add_argument("--arm", action="append", help="may be repeated; all that have no results if none is named")
     parser.add_argument("--steps", type=int, default=STEPS, help="of each training; the shipped model has more")
     parser.add_argument("--seed", type=int, default=0)

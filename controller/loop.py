@@ -79,6 +79,7 @@ class KubeCluster:
         self._events = Events(api, "foresail.dev/controller", identity)
         self.on_policy: Callable[[], None] = lambda: None
         self.on_hpa: Callable[[Json], None] = lambda _: None
+        self.may_write: Callable[[], bool] = lambda: True
         self._seen: dict[Key, tuple[object, object]] = {}
         self._policies = Reflector(api, policies_path(namespace), self._policy_changed)
         self._hpas = Reflector(api, hpas_path(namespace), self._hpa_changed)
@@ -135,7 +136,11 @@ class KubeCluster:
         return {one.path.rpartition("/")[2]: one.silence_s for one in (*self.reflectors, self.pods)}
 
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
-        """Also what the next tick sees, so that it need not wait for the watch. What is given back is not claimed."""
+        """Also what the next tick sees, so that it need not wait for the watch. What is given back is not claimed.
+
+        Raises ClusterError where the lease was lost meanwhile: what a slow tick decided is another's to decide.
+        """
+        self._only_the_leader()
         if gives_back(change):
             ownership = Ownership.SHARE
         base, key = hpa, key_of(hpa)
@@ -147,10 +152,16 @@ class KubeCluster:
             self._hpas.objects[key] = after  # the watch may have told of a newer one meanwhile, and tells it once only
         return after
 
+    def _only_the_leader(self) -> None:
+        if not self.may_write():
+            raise ClusterError("another leads by now, so nothing is written")
+
     async def write_status(self, policy: Json, status: Json) -> None:
+        self._only_the_leader()
         await self._api.patch(_path_of(policy) + "/status", {"status": _whole(policy, status)}, MERGE_PATCH)
 
     async def write_finalizers(self, policy: Json, finalizers: list[str]) -> None:
+        self._only_the_leader()
         change = {"metadata": {"finalizers": finalizers, "resourceVersion": policy["metadata"]["resourceVersion"]}}
         await self._api.patch(_path_of(policy), change, MERGE_PATCH)
 
@@ -189,6 +200,7 @@ class Loop:
         self._soon = asyncio.Event()
         self._busy: set[asyncio.Task[None]] = set()
         metrics.follow(lambda: self.leading, cluster.silences)
+        cluster.may_write = lambda: self.leading
         cluster.on_policy = self._soon.set
         cluster.on_hpa = self._look_at
 
@@ -217,6 +229,7 @@ class Loop:
             if self.leading:
                 await self._tick()
             else:
+                self._reconciler.resign()
                 self._onlooker.ticked({})
             await self._pause(began)
 

@@ -28,7 +28,7 @@ from controller.onlooker import Decided, Onlooker
 from controller.originals import FINALIZER, as_number, given_back, raising, read, taken, was_reset
 from controller.status import due
 from controller.subjects import Key, Refusal, Subject, subjects
-from controller.telling import Told, events_of, refused, remembered, status_of
+from controller.telling import Aside, Told, events_of, refused, remembered, status_of
 from forecaster.forecast import Window
 from forecaster.series import Series
 
@@ -112,6 +112,10 @@ class Reconciler:
         for step, seconds in (("read", read_at - began), ("plan", self._planned_s), ("write", rest)):
             self._onlooker.timed(step, seconds)
         return dict(zip(found, outcomes, strict=True))
+
+    def resign(self) -> None:
+        """Forgets what it kept of every policy: whoever leads now goes on from the objects, and so will this one."""
+        self._known.clear()
 
     async def reassert(self, hpa: Json, now: datetime) -> bool:
         """Puts back at once what an owner's apply has reset, before the HPA's next sync; whether anything was."""
@@ -197,7 +201,8 @@ class Reconciler:
         self._onlooker.decided(Decided(key, outcome, problem, failed))
         hpa = self._cluster.hpas.get((key[0], subject.hpa["metadata"]["name"]), subject.hpa)
         contest = contested(hpa, MANAGER, subject.workload.ownership, mine.resets.count(now), failed)
-        status = status_of(subject.object, outcome, problem, failed, now, contest)
+        unforecast = {name: text for name, k in keys.items() if (text := self._forecasts.problem((k, window)))}
+        status = status_of(subject.object, outcome, Aside(problem, unforecast, failed, contest), now)
         for told in events_of(mine.status or subject.object.get("status", {}), status, outcome):
             await self._cluster.tell(subject.object, told)
         await self._tell(subject.object, mine, status, now)

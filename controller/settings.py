@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import Mapping
 from datetime import timedelta
@@ -15,6 +16,7 @@ from controller.errors import BadPolicy
 from forecaster.prometheus import PrometheusSource
 
 PREFIX = "FORESAIL_CONTROLLER_"
+_SERVICE_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
 
 
 class ControllerSettings(BaseModel):
@@ -74,8 +76,16 @@ class ControllerSettings(BaseModel):
 
 
 def read_settings(environ: Mapping[str, str]) -> ControllerSettings:
-    """The settings that the variables state. Raises BadPolicy with a line for each problem."""
-    given = {name.removeprefix(PREFIX).lower(): text for name, text in environ.items() if name.startswith(PREFIX)}
+    """The settings that the variables state. Raises BadPolicy with a line for each problem.
+
+    What Kubernetes itself puts there for a Service named foresail-controller, such as FORESAIL_CONTROLLER_PORT with
+    tcp://..., is passed over.
+    """
+    given = {
+        name.removeprefix(PREFIX).lower(): text
+        for name, text in environ.items()
+        if name.startswith(PREFIX) and not _is_service_link(name.removeprefix(PREFIX), text)
+    }
     unknown = sorted(given.keys() - ControllerSettings.model_fields.keys())
     if unknown:
         known = ", ".join(sorted(PREFIX + name.upper() for name in ControllerSettings.model_fields))
@@ -89,6 +99,10 @@ def read_settings(environ: Mapping[str, str]) -> ControllerSettings:
             f"{PREFIX}{str(one['loc'][0]).upper()}: found {one['input']!r}; {one['msg']}" for one in error.errors()
         ]
         raise BadPolicy("\n".join(lines)) from error
+
+
+def _is_service_link(name: str, text: str) -> bool:
+    return text.startswith(("tcp://", "udp://", "sctp://")) or bool(_SERVICE_LINK.fullmatch(name))
 
 
 def _object(text: str) -> object:

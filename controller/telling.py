@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -57,29 +57,33 @@ def refused(policy: Json, refusal: Refusal, now: datetime) -> Json:
     }
 
 
-def status_of(
-    policy: Json,
-    outcome: Outcome,
-    problem: Mapping[str, str],
-    failed: str,
-    now: datetime,
-    contest: Condition = _UNCONTESTED,
-) -> Json:
-    """The status after a decision.
+@dataclass(frozen=True)
+class Aside:
+    """What a status tells beside the outcome.
 
-    problem  signal -> what is wrong with its history
-    failed   why the HPA could not be written; empty where it could, or need not
-    contest  whether another writes the floor too
+    problem     signal -> what is wrong with its history
+    unforecast  signal -> why it has no forecast, though it has a history
+    failed      why the HPA could not be written; empty where it could, or need not
+    contest     whether another writes the floor too
     """
+
+    problem: Mapping[str, str] = field(default_factory=dict)
+    unforecast: Mapping[str, str] = field(default_factory=dict)
+    failed: str = ""
+    contest: Condition = _UNCONTESTED
+
+
+def status_of(policy: Json, outcome: Outcome, aside: Aside, now: datetime) -> Json:
+    """The status after a decision."""
     before, generation = policy.get("status", {}), policy["metadata"].get("generation", 0)
     decision, originals = outcome.decision, outcome.originals
     said = [
-        _ready(problem),
-        _forecasting(outcome),
-        _acting(outcome, failed),
+        _ready(aside.problem),
+        _forecasting(outcome, aside.unforecast),
+        _acting(outcome, aside.failed),
         _limited(outcome),
-        _degraded(problem),
-        contest,
+        _degraded(aside.problem),
+        aside.contest,
     ]
     verdicts = [one.verdict for one in outcome.forecasts if one.verdict is not None]
     found: Json = {
@@ -134,7 +138,10 @@ def _ready(problem: Mapping[str, str]) -> Condition:
     return Condition(READY, False, "QueryRefused", f"{words}; correct the signal's query")
 
 
-def _forecasting(outcome: Outcome) -> Condition:
+def _forecasting(outcome: Outcome, unforecast: Mapping[str, str]) -> Condition:
+    if not outcome.forecasts and unforecast:
+        words = "; ".join(f"{name}: {text}" for name, text in unforecast.items())
+        return Condition(FORECASTING, False, "NoForecast", words)
     if not outcome.forecasts:
         return Condition(FORECASTING, None if outcome.held else False, "WarmingUp" if outcome.held else "NoForecast",
                          outcome.held or "no signal has a forecast")  # fmt: skip

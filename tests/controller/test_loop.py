@@ -28,6 +28,7 @@ from controller.adapters.ledger import read_ledger, verify_ledger
 from controller.adapters.prometheus_feed import Fed, Problem, SignalKey
 from controller.cluster_metrics import ClusterMetrics
 from controller.domain import Ownership
+from controller.errors import ClusterError
 from controller.hpa_patch import Change
 from controller.json_log import DecisionLog
 from controller.ledger_folder import LedgerFolder
@@ -451,3 +452,18 @@ async def test_a_write_of_nothing_does_not_put_an_older_copy_back(stage: Stage, 
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_whoever_lost_the_lease_meanwhile_writes_nothing(stage: Stage, owner: Api) -> None:
+    """A tick may outlast the lease, with a Prometheus that takes its time: what it decided is another's to decide."""
+    cluster = KubeCluster(owner, stage.namespace, "one")
+    cluster.may_write = lambda: False
+    path = hpa_path(stage.namespace, "gateway")
+    before, policy = await owner.get(path), a_policy(stage.namespace)
+    with pytest.raises(ClusterError, match="another leads by now"):
+        await cluster.write_hpa(before, Change(floor=7), Ownership.SHARE)
+    with pytest.raises(ClusterError, match="another leads by now"):
+        await cluster.write_status(policy, {"floor": 7})
+    with pytest.raises(ClusterError, match="another leads by now"):
+        await cluster.write_finalizers(policy, [FINALIZER])
+    assert (await owner.get(path))["spec"] == before["spec"]

@@ -16,7 +16,7 @@ from controller.errors import ApiAway, Conflict
 from controller.hpa_patch import Change, operations
 from controller.live_forecasts import LiveForecasts
 from controller.onlooker import Decided, Onlooker
-from controller.originals import FINALIZER
+from controller.originals import FINALIZER, Originals, raising
 from controller.reconcile import Reconciler
 from controller.subjects import Key, Refusal
 from controller.telling import Told
@@ -105,6 +105,11 @@ class Heard(Onlooker):
 
 
 LOOKS_AWAY = Onlooker()
+
+
+def a_floor_of(floor: int) -> Change:
+    """As another controller writes it."""
+    return raising(Originals("chat/gateway", 2, floor), floor, None)[0]
 
 
 async def ticked(
@@ -240,3 +245,13 @@ async def test_a_lead_time_is_as_stated_or_as_measured(spec: dict[str, Any], sai
     cluster.lead = timedelta(seconds=97)
     await ticked(cluster)
     assert cluster.policies[KEY]["status"]["leadTime"] == said
+
+
+async def test_whoever_led_before_goes_on_from_what_its_successor_left() -> None:
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    reconciler = await ticked(cluster)
+    cluster.hpas[KEY] = applied(cluster.hpas[KEY], operations(cluster.hpas[KEY], a_floor_of(14)))
+    reconciler.resign()
+    found = (await reconciler.tick(at(seconds=31)))[KEY]
+    assert isinstance(found, Outcome)
+    assert found.decision.previous == 14

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from controller.errors import BadPolicy
-from controller.settings import ControllerSettings, read_settings
+from controller.settings import PREFIX, ControllerSettings, read_settings
 
 
 def test_without_variables_everything_has_a_default() -> None:
@@ -52,3 +52,11 @@ def test_a_policys_own_prometheus_does_not_see_our_credentials() -> None:
     assert settings.source("http://ours").bearer_token_file == Path("/token")
     other = settings.source("http://theirs")
     assert (other.bearer_token_file, dict(other.headers)) == (None, {})
+
+
+def test_what_kubernetes_writes_for_a_service_of_that_name_is_no_setting() -> None:
+    links = {
+        "SERVICE_HOST": "10.0.0.7", "SERVICE_PORT": "8081", "SERVICE_PORT_HTTP": "8081", "PORT": "tcp://10.0.0.7:8081",
+        "PORT_8081_TCP": "tcp://10.0.0.7:8081", "PORT_8081_TCP_ADDR": "10.0.0.7", "PORT_8081_TCP_PROTO": "tcp",
+    }  # fmt: skip
+    assert read_settings({PREFIX + name: text for name, text in links.items()}) == ControllerSettings()

@@ -9,7 +9,7 @@ from controller.deciding import Outcome
 from controller.domain import decision_id
 from controller.status import Condition
 from controller.subjects import Refusal
-from controller.telling import events_of, refused, remembered, status_of
+from controller.telling import Aside, events_of, refused, remembered, status_of
 from tests.controller.test_deciding import RISE, a_subject, decided, kept
 from tests.controller.test_subjects import a_policy
 from tests.helpers.builders import ABSTAINED, ACCEPTED, a_forecast, at
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 def told(outcome: Outcome, problem: dict[str, str] | None = None, failed: str = "") -> dict[str, tuple[str, str]]:
-    status = status_of(a_policy(), outcome, problem or {}, failed, at())
+    status = status_of(a_policy(), outcome, Aside(problem or {}, failed=failed), at())
     return {one["type"]: (one["status"], one["reason"]) for one in status["conditions"]}
 
 
@@ -53,16 +53,16 @@ def test_a_query_that_means_nothing_is_the_policys_fault() -> None:
 
 
 def test_a_contest_is_told_and_its_end() -> None:
-    calm = status_of(a_policy(), an_outcome(), {}, "", at())
+    calm = status_of(a_policy(), an_outcome(), Aside(), at())
     contest = Condition("Contested", True, "ResetTooOften", "20 times")
-    fought = status_of(a_policy(), an_outcome(), {}, "", at(), contest)
+    fought = status_of(a_policy(), an_outcome(), Aside(contest=contest), at())
     same = replace(an_outcome(), decision=replace(an_outcome().decision, previous=an_outcome().decision.floor))
     assert [(one.kind, one.reason) for one in events_of(calm, fought, same)] == [("Warning", "ResetTooOften")]
     assert [(one.kind, one.reason) for one in events_of(fought, calm, same)] == [("Normal", "Uncontested")]
 
 
 def test_more_than_the_maximum_says_how_much_and_when() -> None:
-    status = status_of(a_policy(), an_outcome(limited=99, limited_from=at(1)), {}, "", at())
+    status = status_of(a_policy(), an_outcome(limited=99, limited_from=at(1)), Aside(), at())
     (said,) = [one["message"] for one in status["conditions"] if one["type"] == "Limited"]
     assert said.startswith("from 20:01 UTC on up to 99 replicas may be needed, but the maximum is 30; raise")
 
@@ -71,7 +71,7 @@ def test_a_floor_that_moves_is_told_with_the_decisions_id() -> None:
     outcome = an_outcome()
     long = replace(outcome, decision=replace(outcome.decision, reasons=outcome.decision.reasons * 20))
     for one in (outcome, long):
-        (event,) = events_of({}, status_of(a_policy(), one, {}, "", at()), one)
+        (event,) = events_of({}, status_of(a_policy(), one, Aside(), at()), one)
         assert event.note.startswith("raise the floor from 2 to 9: ")
         assert event.note.endswith(f"(decision {decision_id('chat/gateway', at())})")
         assert len(event.note) <= 1000
@@ -79,14 +79,14 @@ def test_a_floor_that_moves_is_told_with_the_decisions_id() -> None:
 
 def test_the_memory_comes_back() -> None:
     outcome = an_outcome()
-    policy = {**a_policy(), "status": status_of(a_policy(), outcome, {}, "", at())}
+    policy = {**a_policy(), "status": status_of(a_policy(), outcome, Aside(), at())}
     assert remembered(policy) == outcome.kept.memory
     assert remembered(a_policy()) is None
     assert remembered({**a_policy(), "status": {"memory": '{"floor": "x"}'}}) is None
 
 
 def test_a_refusal_keeps_what_was_known() -> None:
-    policy = {**a_policy(), "status": status_of(a_policy(), an_outcome(), {}, "", at())}
+    policy = {**a_policy(), "status": status_of(a_policy(), an_outcome(), Aside(), at())}
     status = refused(policy, Refusal("HpaNotFound", "no HPA"), at(1))
     ready = next(one for one in status["conditions"] if one["type"] == "Ready")
     assert (ready["status"], ready["reason"], ready["message"]) == ("False", "HpaNotFound", "no HPA")
@@ -95,12 +95,22 @@ def test_a_refusal_keeps_what_was_known() -> None:
 
 def test_an_event_is_a_transition() -> None:
     outcome = an_outcome()
-    status = status_of(a_policy(), outcome, {}, "", at())
+    status = status_of(a_policy(), outcome, Aside(), at())
     assert [one.reason for one in events_of({}, status, outcome)] == ["FloorRaised"]
     subject = a_subject(ours=9)
     same = decided(subject, RISE, kept(subject, 9))
-    assert events_of(status, status_of(a_policy(), same, {}, "", at()), same) == []
-    bad = status_of(a_policy(), same, {"connections": "StaleData: old"}, "", at())
+    assert events_of(status, status_of(a_policy(), same, Aside(), at()), same) == []
+    bad = status_of(a_policy(), same, Aside({"connections": "StaleData: old"}), at())
     (event,) = events_of(status, bad, same)
     assert (event.kind, event.reason, event.note) == ("Warning", "StaleData", "connections: old")
     assert [one.kind for one in events_of(bad, status, same)] == ["Normal"]
+
+
+def test_a_signal_that_cannot_be_forecast_says_why() -> None:
+    silent = replace(an_outcome(), forecasts=())
+    status = status_of(
+        a_policy(), silent, Aside(unforecast={"connections": "an hour is needed, 20 min are there"}), at()
+    )
+    found = {one["type"]: one for one in status["conditions"]}["Forecasting"]
+    assert (found["status"], found["reason"]) == ("False", "NoForecast")
+    assert found["message"] == "connections: an hour is needed, 20 min are there"

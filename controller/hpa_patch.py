@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from controller.errors import BadPolicy
+from controller.scaled_objects import FIELD, UNSAID, is_view
 from controller.schema import quantity
 
 Json = dict[str, Any]
@@ -82,6 +83,10 @@ def _of_version(hpa: Json) -> Operation:
 
 def _floor(hpa: Json, floor: int | None) -> Iterator[Operation]:
     if floor is None or floor == floor_of(hpa):
+        return
+    if is_view(hpa):
+        path = f"/spec/{FIELD}"
+        yield {"op": "remove", "path": path} if floor == UNSAID else {"op": "add", "path": path, "value": floor}
         return
     kind = "replace" if "minReplicas" in hpa["spec"] else "add"
     yield {"op": kind, "path": "/spec/minReplicas", "value": floor}

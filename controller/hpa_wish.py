@@ -88,7 +88,11 @@ def _at_rest(spec: HpaSpec, seen: Mapping[str, tuple[int, ...]]) -> int:
 
 
 def _manifest(hpa: Json) -> Json:
-    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "spec": hpa["spec"]}
+    """A floor of 0 is KEDA's, whose HPA has 1 then: it scales to none by itself."""
+    spec = hpa["spec"]
+    if spec.get("minReplicas") == 0:
+        spec = {**spec, "minReplicas": 1}
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "spec": spec}
 
 
 def _own(spec: HpaSpec, originals: Originals | None) -> HpaSpec:
@@ -101,7 +105,7 @@ def _own(spec: HpaSpec, originals: Originals | None) -> HpaSpec:
         else one
         for one in spec.metrics
     )
-    return replace(spec, min_replicas=min(originals.floor, spec.max_replicas), metrics=metrics)
+    return replace(spec, min_replicas=min(max(1, originals.floor), spec.max_replicas), metrics=metrics)
 
 
 def _milli(text: str) -> int:

@@ -28,6 +28,7 @@ from controller.onlooker import Onlooker
 from controller.originals import gives_back, was_reset
 from controller.ready_pods import ReadyPods
 from controller.reconcile import Reconciler
+from controller.scaled_objects import VERSION, is_view, view, with_views, written
 from controller.subjects import Key
 from controller.telling import Told
 
@@ -65,6 +66,12 @@ def hpas_path(namespace: str = "") -> str:
     return f"/apis/autoscaling/v2{where}/horizontalpodautoscalers"
 
 
+def scaled_objects_path(namespace: str = "") -> str:
+    """Where KEDA's ScaledObjects are, in clusters that have KEDA: of one namespace, or of all."""
+    where = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{VERSION}{where}/scaledobjects"
+
+
 def pods_path(namespace: str = "") -> str:
     """Where the pods are: of one namespace, or of all."""
     return f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
@@ -83,6 +90,7 @@ class KubeCluster:
         self._seen: dict[Key, tuple[object, object]] = {}
         self._policies = Reflector(api, policies_path(namespace), self._policy_changed)
         self._hpas = Reflector(api, hpas_path(namespace), self._hpa_changed)
+        self._scaled = Reflector(api, scaled_objects_path(namespace), self._scaled_changed, optional=True)
         self._leads = LeadTimes()
         self._ready = ReadyPods()
         self._pods = Reflector(api, pods_path(namespace), self._pod_changed, keep=False)
@@ -98,6 +106,11 @@ class KubeCluster:
     def _hpa_changed(self, kind: str, one: Json) -> None:
         if kind == "MODIFIED":
             self.on_hpa(one)
+
+    def _scaled_changed(self, kind: str, one: Json) -> None:
+        held = view(one, self._hpas.objects) if kind == "MODIFIED" else None
+        if held is not None:
+            self.on_hpa(held)
 
     def _pod_changed(self, kind: str, one: Json) -> None:
         self._ready.learn(kind, one)
@@ -118,12 +131,13 @@ class KubeCluster:
 
     @property
     def hpas(self) -> Mapping[Key, Json]:
-        return self._hpas.objects
+        """With a view of every ScaledObject."""
+        return with_views(self._hpas.objects, self._scaled.objects)
 
     @property
-    def reflectors(self) -> tuple[Reflector, Reflector]:
+    def reflectors(self) -> tuple[Reflector, Reflector, Reflector]:
         """Without which nothing can be decided."""
-        return self._policies, self._hpas
+        return self._policies, self._hpas, self._scaled
 
     @property
     def pods(self) -> Reflector:
@@ -143,14 +157,15 @@ class KubeCluster:
         self._only_the_leader()
         if gives_back(change):
             ownership = Ownership.SHARE
-        base, key = hpa, key_of(hpa)
+        copies = self._scaled.objects if is_view(hpa) else self._hpas.objects
+        base, key = version_of(hpa), key_of(hpa)
         if ownership is Ownership.SHARE:
-            hpa = await self._writer.drop_claim(hpa)
+            hpa = _as_held(hpa, await self._writer.drop_claim(hpa))
         after = await self._writer.write(hpa, change, ownership)
-        known = self._hpas.objects.get(key)
-        if known is not None and version_of(known) == version_of(base):
-            self._hpas.objects[key] = after  # the watch may have told of a newer one meanwhile, and tells it once only
-        return after
+        known = copies.get(key)
+        if after is not hpa and known is not None and version_of(known) == base:
+            copies[key] = after  # the watch may have told of a newer one meanwhile, and tells it once only
+        return _as_held(hpa, after)
 
     def _only_the_leader(self) -> None:
         if not self.may_write():
@@ -167,6 +182,11 @@ class KubeCluster:
 
     async def tell(self, regarding: Json, told: Told) -> None:
         await self._events.emit(regarding, told.kind, told.reason, told.note, told.action)
+
+
+def _as_held(before: Json, after: Json) -> Json:
+    """What was written, as it is held: of a ScaledObject its view."""
+    return written(before, after) if is_view(before) and after is not before else after
 
 
 def _path_of(policy: Json) -> str:

@@ -33,7 +33,8 @@ class Workload:
     """All that a PredictiveAutoscaler says: how to decide, of which HPA, and from where.
 
     namespace   empty where the document names none
-    hpa         name of the HorizontalPodAutoscaler; None outside a cluster
+    hpa         name of the HorizontalPodAutoscaler; None outside a cluster, and where KEDA has made it
+    scaled_object  name of KEDA's ScaledObject, whose HPA it is
     queries     of the signals that have one
     prometheus  URL of the policy's own; None: the controller's
     lead_time   as stated; None: measured, and until enough is known that of `policy`
@@ -47,6 +48,7 @@ class Workload:
     prometheus: str | None
     ownership: Ownership
     lead_time: timedelta | None
+    scaled_object: str | None = None
 
 
 def load_policy(path: Path) -> Policy:
@@ -82,6 +84,7 @@ def _workload(document: Document) -> Workload:
         prometheus=spec.prometheus.url if spec.prometheus else None,
         ownership=spec.ownership,
         lead_time=spec.lead_time,
+        scaled_object=spec.scaled_object_ref.name if spec.scaled_object_ref else None,
     )
 
 

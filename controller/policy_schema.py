@@ -99,6 +99,10 @@ class _HpaRef(Part):
     name: _Name
 
 
+class _ScaledObjectRef(Part):
+    name: _Name
+
+
 class _Signal(Part):
     name: Annotated[str, Field(min_length=1, max_length=63)]
     kind: Annotated[Kind, Field(strict=False)]
@@ -178,6 +182,7 @@ class _RampDown(Part):
 
 class _Spec(Part):
     hpa_ref: _HpaRef | None = None
+    scaled_object_ref: _ScaledObjectRef | None = None
     mode: Annotated[Mode, Field(strict=False)] = DEFAULTS.mode
     levers: Annotated[list[Annotated[Lever, Field(strict=False)]], Field(min_length=1, max_length=2)] = Field(
         default=[Lever.FLOOR]
@@ -212,6 +217,12 @@ class _Spec(Part):
                 "target: missing; the lever Target needs its metric, min and max"
                 if self.target is None
                 else "target: given without the lever Target; add Target to levers, or leave it out"
+            )
+        if self.scaled_object_ref is not None and (self.hpa_ref is not None or Lever.TARGET in self.levers):
+            raise ValueError(
+                "scaledObjectRef: given beside hpaRef; name one of the two"
+                if self.hpa_ref is not None
+                else "levers: Target with a scaledObjectRef; KEDA writes its HPA's targets, leave Target out"
             )
         most = self.bounds.max_replicas
         for event in self.events:

@@ -26,6 +26,7 @@ from controller.hpa_patch import Change
 from controller.live_forecasts import LiveForecasts, Wanted
 from controller.onlooker import Decided, Onlooker
 from controller.originals import FINALIZER, as_number, given_back, raising, read, taken, was_reset
+from controller.scaled_objects import held_key
 from controller.status import due
 from controller.subjects import Key, Refusal, Subject, subjects
 from controller.telling import Aside, Told, events_of, refused, remembered, status_of
@@ -125,7 +126,7 @@ class Reconciler:
         key = next((k for k in self._known if noted is not None and f"{k[0]}/{k[1]}" == noted.policy), None)
         if noted is None or key is None:
             return False
-        hpas = {**self._cluster.hpas, (hpa["metadata"]["namespace"], hpa["metadata"]["name"]): hpa}
+        hpas = {**self._cluster.hpas, held_key(hpa): hpa}
         subject, mine = subjects(self._cluster.policies, hpas).get(key), self._known[key]
         if not isinstance(subject, Subject) or subject.workload.policy.mode is not Mode.ACTIVE:
             return False
@@ -199,7 +200,7 @@ class Reconciler:
         failed = await self._act(subject, outcome)
         mine.kept = outcome.kept if not failed else kept
         self._onlooker.decided(Decided(key, outcome, problem, failed))
-        hpa = self._cluster.hpas.get((key[0], subject.hpa["metadata"]["name"]), subject.hpa)
+        hpa = self._cluster.hpas.get(held_key(subject.hpa), subject.hpa)
         contest = contested(hpa, MANAGER, subject.workload.ownership, mine.resets.count(now), failed)
         unforecast = {name: text for name, k in keys.items() if (text := self._forecasts.problem((k, window)))}
         status = status_of(subject.object, outcome, Aside(problem, unforecast, failed, contest), now)

@@ -37,6 +37,7 @@ REASONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "Followed": "it is",
             "BadPolicy": "it contradicts itself or its HPA; the message says where, and what is allowed",
             "HpaNotFound": "there is no HPA of that name; the message says which there are",
+            "ScaledObjectNotFound": "there is no such ScaledObject, or KEDA has made no HPA for it",
             "HpaOwned": "another controller owns the HPA; the message names it",
             "DuplicatePolicy": "an older policy holds the same HPA",
             "QueryRefused": "Prometheus cannot make sense of a query; the floor is held, then given back",

@@ -13,6 +13,7 @@ from typing import Any
 from controller.errors import BadPolicy
 from controller.hpa_patch import target_of
 from controller.policy import Workload, resolve_object
+from controller.scaled_objects import KIND, held_key, is_view, key_of_scaled
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -51,7 +52,7 @@ def subjects(policies: Mapping[Key, Json], hpas: Mapping[Key, Json]) -> dict[Key
     for key in sorted(policies, key=lambda key: (policies[key]["metadata"].get("creationTimestamp", ""), key)):
         one = _subject(policies[key], hpas)
         if isinstance(one, Subject):
-            hpa = key[0], one.hpa["metadata"]["name"]
+            hpa = held_key(one.hpa)
             holder = holders.setdefault(hpa, key)
             if holder != key:
                 one = Refusal(
@@ -70,22 +71,46 @@ def _subject(policy: Json, hpas: Mapping[Key, Json]) -> Subject | Refusal:
     unasked = [one.name for one in workload.policy.signals if one.name not in {q.signal for q in workload.queries}]
     if unasked:
         return Refusal("BadPolicy", f"no query for {', '.join(unasked)}; give each signal one")
+    if workload.scaled_object is not None:
+        return _scaled(policy, workload, workload.scaled_object, hpas)
     if workload.hpa is None:
         return Refusal("BadPolicy", "no hpaRef; name the HorizontalPodAutoscaler in spec.hpaRef.name")
     hpa = hpas.get((workload.namespace, workload.hpa))
     if hpa is None:
-        there = ", ".join(sorted(name for namespace, name in hpas if namespace == workload.namespace)) or "none"
+        there = (
+            ", ".join(sorted(name for namespace, name in hpas if namespace == workload.namespace and "/" not in name))
+            or "none"
+        )
         return Refusal(
             "HpaNotFound",
             f"no HPA {workload.hpa} in {workload.namespace}, which has {there}; create it, or name another",
         )
     owner = owner_of(hpa)
     if owner is not None:
+        instead = "name it in spec.scaledObjectRef" if owner.startswith(KIND) else "scale by that"
         return Refusal(
-            "HpaOwned",
-            f"the HPA {workload.hpa} belongs to {owner}, which would undo every change; scale by that instead",
+            "HpaOwned", f"the HPA {workload.hpa} belongs to {owner}, which would undo every change; {instead} instead"
         )
     return next(_unfit(workload, hpa), Subject(policy, workload, hpa))
+
+
+def _scaled(policy: Json, workload: Workload, name: str, hpas: Mapping[Key, Json]) -> Subject | Refusal:
+    held = hpas.get(key_of_scaled(workload.namespace, name))
+    if held is None:
+        there = ", ".join(
+            sorted(
+                one["metadata"]["name"] for key, one in hpas.items() if key[0] == workload.namespace and is_view(one)
+            )
+        )
+        return Refusal(
+            "ScaledObjectNotFound",
+            f"no ScaledObject {name} with an HPA in {workload.namespace}, which has {there or 'none'}; create it, name"
+            " another, or end its pause, during which KEDA keeps no HPA",
+        )
+    owner = owner_of(held)
+    if owner is not None:
+        return Refusal("HpaOwned", f"the ScaledObject {name} belongs to {owner}, which would undo every change")
+    return next(_unfit(workload, held), Subject(policy, workload, held))
 
 
 def _unfit(workload: Workload, hpa: Json) -> Iterator[Refusal]:

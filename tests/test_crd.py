@@ -21,8 +21,8 @@ from tools.policy_reference import fields
 Json = dict[str, Any]
 CRD: Json = yaml.safe_load((Path(__file__).parents[1] / "deploy" / "kubernetes" / "crd.yaml").read_text())
 SPEC: Json = CRD["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-OUTSIDE_OPTIONAL = {"hpaRef", "signals[].query"}
-"""A replay has no HPA to name, and its history in a file."""
+OUTSIDE_OPTIONAL = {"signals[].query"}
+"""A replay has its history in a file."""
 FACTS = ("enum", "minimum", "maximum", "exclusiveMinimum", "minLength", "maxLength", "minItems", "maxItems", "default")
 
 
@@ -153,7 +153,16 @@ BAD = {
     "an event beyond the maximum": (with_event(minReplicas=10), "spec", "more replicas than bounds.maxReplicas"),
     "a cost of nothing": (a_policy(costRatio=0), "costRatio", "greater than 0"),
     "a Prometheus at no URL": (a_policy(prometheus={"url": "prometheus:9090"}), "url", "should match"),
-    "no HPA": (a_policy(hpaRef=None), "hpaRef", "Required value"),
+    "nothing to scale": (a_policy(hpaRef=None), "spec", "give either hpaRef or scaledObjectRef"),
+    "two things to scale": (
+        a_policy(scaledObjectRef={"name": "chat"}), "spec", "give either hpaRef or scaledObjectRef"
+    ),
+    "the targets of KEDA": (
+        a_policy(
+            hpaRef=None, scaledObjectRef={"name": "chat"}, levers=["Target"],
+            target={"metric": "connections", "min": 1, "max": 2},
+        ), "spec", "KEDA writes the targets of its HPA",
+    ),
     "an unknown field": (a_policy(maximum=3), "spec.maximum", "unknown field"),
     "an unknown field deep down": (with_signal(capacity=3), "spec.signals[0].capacity", "unknown field"),
 }  # fmt: skip

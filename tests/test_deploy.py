@@ -101,6 +101,8 @@ ALLOWED = {
     ("patch", "foresail.dev", "predictiveautoscalers", "status"),
     ("get", "autoscaling", "horizontalpodautoscalers", ""), ("list", "autoscaling", "horizontalpodautoscalers", ""),
     ("watch", "autoscaling", "horizontalpodautoscalers", ""), ("patch", "autoscaling", "horizontalpodautoscalers", ""),
+    ("get", "keda.sh", "scaledobjects", ""), ("list", "keda.sh", "scaledobjects", ""),
+    ("watch", "keda.sh", "scaledobjects", ""), ("patch", "keda.sh", "scaledobjects", ""),
     ("list", "", "pods", ""), ("watch", "", "pods", ""),
     ("create", "events.k8s.io", "events", ""), ("patch", "events.k8s.io", "events", ""),
 }  # fmt: skip
@@ -108,6 +110,7 @@ VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletec
 RESOURCES = (
     ("foresail.dev", "predictiveautoscalers", ""), ("foresail.dev", "predictiveautoscalers", "status"),
     ("autoscaling", "horizontalpodautoscalers", ""), ("autoscaling", "horizontalpodautoscalers", "status"),
+    ("keda.sh", "scaledobjects", ""),
     ("events.k8s.io", "events", ""), ("", "secrets", ""), ("", "configmaps", ""), ("", "pods", ""),
     ("", "pods", "exec"),
     ("", "nodes", ""), ("apps", "deployments", ""), ("apps", "deployments", "scale"), ("", "serviceaccounts", "token"),

@@ -133,3 +133,9 @@ def test_a_spec_that_the_simulation_does_not_know_is_refused() -> None:
     hpa["spec"]["metrics"][0]["external"]["target"] = {"type": "AverageValue"}
     with pytest.raises(BadPolicy, match=r"gateway: spec\.metrics"):
         wish_of(hpa, None, Alone(), at())
+
+
+def test_a_floor_of_none_is_kedas_and_its_hpa_has_one() -> None:
+    none = settled(lambda n: an_hpa(average(60, n), floor=0, replicas=n), Originals("chat/chat", 0, 0), 2)
+    one = settled(lambda n: an_hpa(average(60, n), floor=1, replicas=n), Originals("chat/chat", 1, 1), 2)
+    assert none == one == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from controller.scaled_objects import with_views
 from controller.subjects import Refusal, Subject, owner_of, subjects
 from tests.controller.test_hpa_patch import an_hpa
 
@@ -40,6 +41,29 @@ def test_a_policy_holds_its_hpa() -> None:
     one = found(a_policy())["gateway"]
     assert isinstance(one, Subject)
     assert (one.workload.hpa, one.hpa) == ("gateway", an_hpa())
+
+
+def test_a_policy_holds_a_scaled_object() -> None:
+    owned = an_hpa()
+    owned["metadata"]["ownerReferences"] = [{"kind": "ScaledObject", "name": "chat", "controller": True}]
+    scaled = {"metadata": {"name": "chat", "namespace": "chat"}, "spec": {}, "status": {"hpaName": "gateway"}}
+    hpas = with_views({("chat", "gateway"): owned}, {("chat", "chat"): scaled})
+    by_hpa, missing = a_policy("by-hpa"), a_policy("missing")
+    named = a_policy("named")
+    for policy, name in ((named, "chat"), (missing, "nobody")):
+        del policy["spec"]["hpaRef"]
+        policy["spec"]["scaledObjectRef"] = {"name": name}
+    found = subjects({("chat", one["metadata"]["name"]): one for one in (by_hpa, named, missing)}, hpas)
+    one = found["chat", "named"]
+    assert isinstance(one, Subject)
+    assert one.hpa == hpas["chat", "ScaledObject/chat"]
+    assert refusal(found["chat", "by-hpa"]) == (
+        "HpaOwned",
+        "the HPA gateway belongs to ScaledObject chat, which would undo every change; name it in spec.scaledObjectRef"
+        " instead",
+    )
+    reason, said = refusal(found["chat", "missing"])
+    assert (reason, "which has chat; create it" in said) == ("ScaledObjectNotFound", True)
 
 
 def test_the_oldest_of_several_holds_it() -> None:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from controller.domain import Ownership
 from controller.errors import ApiRefused, Conflict, NotFound, TooMany
 from controller.hpa_patch import Change, operations, without_claim
+from controller.scaled_objects import FIELD, VERSION, is_view
 
 Json = dict[str, Any]
 MANAGER = "foresail"
@@ -42,6 +43,13 @@ def hpa_path(namespace: str, name: str) -> str:
     return f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers/{name}"
 
 
+def _path_of(hpa: Json) -> str:
+    namespace, name = hpa["metadata"]["namespace"], hpa["metadata"]["name"]
+    if is_view(hpa):
+        return f"/apis/{VERSION}/namespaces/{namespace}/scaledobjects/{name}"
+    return hpa_path(namespace, name)
+
+
 class HpaWriter:
     """Changes HPAs, at most eight at once."""
 
@@ -58,7 +66,7 @@ class HpaWriter:
         wanted = operations(hpa, change)
         if not wanted:
             return hpa
-        path = hpa_path(hpa["metadata"]["namespace"], hpa["metadata"]["name"])
+        path = _path_of(hpa)
         async with self._room:
             if ownership is Ownership.SHARE:
                 after = await self._patch(path, wanted)
@@ -70,7 +78,7 @@ class HpaWriter:
         if not without_claim(hpa, MANAGER):
             return hpa
         async with self._room:
-            return await self._unclaimed(hpa_path(hpa["metadata"]["namespace"], hpa["metadata"]["name"]), hpa)
+            return await self._unclaimed(_path_of(hpa), hpa)
 
     async def _unclaimed(self, path: str, hpa: Json, *, applied: bool = True) -> Json:
         """Tries again on what is there by then: the value is written, only the entry is still to go."""
@@ -110,13 +118,13 @@ class HpaWriter:
         if change.floor is not None:
             names = ("name", "namespace", "resourceVersion")
             body = {
-                "apiVersion": "autoscaling/v2",
-                "kind": "HorizontalPodAutoscaler",
+                "apiVersion": VERSION if is_view(hpa) else "autoscaling/v2",
+                "kind": "ScaledObject" if is_view(hpa) else "HorizontalPodAutoscaler",
                 "metadata": {
                     **{name: hpa["metadata"][name] for name in names},
                     "annotations": {key: value for key, value in change.annotations.items() if value is not None},
                 },
-                "spec": {"minReplicas": change.floor},
+                "spec": {FIELD if is_view(hpa) else "minReplicas": change.floor},
             }
             self.writes += 1
             hpa = await self._server.patch(

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from controller.errors import ClusterError, Gone
+from controller.errors import ClusterError, Forbidden, Gone, NotFound
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -70,8 +70,12 @@ class Reflector:
         patience: Patience | None = None,
         *,
         keep: bool = True,
+        optional: bool = False,
     ) -> None:
-        """With `keep` false objects are told and let go, but for their versions: for kinds of which there are many."""
+        """With `keep` false objects are told and let go, but for their versions: for kinds of which there are many.
+
+        With `optional` a kind that the server does not have, or does not show us, has no objects; it may come later.
+        """
         self.path = path
         self.objects: dict[Key, Json] = {}
         self.synced = False
@@ -81,6 +85,7 @@ class Reflector:
         self._on_change = on_change or (lambda _, __: None)
         self._patience = patience or Patience()
         self._keep = keep
+        self._optional = optional
         self._version = ""
         self._changed = asyncio.Event()
 
@@ -102,12 +107,25 @@ class Reflector:
             except Gone:
                 self._version = ""
                 failures = 0 if self.seen_at > heard else failures + 1
+            except (NotFound, Forbidden) as error:
+                failures += 1
+                if self._optional:
+                    self._nothing()
+                elif failures in (1, 10, 100):
+                    _LOG.warning("following %s: %s", self.path, error)
             except ClusterError as error:
                 failures = 1 if self.seen_at > heard else failures + 1
                 if failures in (1, 10, 100):
                     _LOG.warning("following %s: %s", self.path, error)
             if failures:
                 await asyncio.sleep(self._patience.pause(failures))
+
+    def _nothing(self) -> None:
+        """The kind is not there, which is an answer too."""
+        for key in list(self.objects):
+            self._tell("DELETED", self.objects.pop(key))
+        self._version, self.seen_at, self.synced = "", time.monotonic(), True
+        self._changed.set()
 
     async def until_synced(self) -> None:
         """Returns when the first list is there."""

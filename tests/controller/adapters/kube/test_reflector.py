@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from controller.adapters.kube.reflector import Patience, Reflector
-from controller.errors import ApiAway, Gone
+from controller.errors import ApiAway, Gone, NotFound
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.controller.adapters.kube.access import behind_a_proxy
 
@@ -135,3 +135,39 @@ async def test_a_server_that_is_away_is_not_hammered() -> None:
     assert late
     assert min(b - a for a, b in pairwise(late)) > 1
     assert sum(one < 30 for one in ends) < 15
+
+
+async def test_a_kind_that_may_be_missing_has_no_objects_until_it_comes() -> None:
+    class Server:
+        """Has no such kind at first."""
+
+        there = False
+
+        async def get(self, path: str, params: Any = None) -> Json:
+            if not self.there:
+                raise NotFound(f"GET {path}", 404, "NotFound", "the server could not find the requested resource")
+            return {
+                "metadata": {"resourceVersion": "1"},
+                "items": [{"metadata": {"name": "a", "resourceVersion": "1"}}],
+            }
+
+        async def watch(self, path: str, params: Any, silence_s: float) -> AsyncIterator[Json]:
+            await asyncio.sleep(0.1)
+            if not self.there:
+                raise NotFound(f"watch {path}", 404, "NotFound", "the server could not find the requested resource")
+            nothing: tuple[Json, ...] = ()
+            for one in nothing:
+                yield one
+
+    server = Server()
+    told: list[str] = []
+    reflector = Reflector(
+        server, "/apis/keda.sh/v1alpha1/scaledobjects", lambda kind, _: told.append(kind), QUICK, optional=True
+    )
+    async with running(reflector):
+        assert reflector.objects == {}
+        server.there = True
+        await until(lambda: ("", "a") in reflector.objects)
+        server.there = False  # KEDA is uninstalled
+        await until(lambda: reflector.objects == {})
+    assert told == ["ADDED", "DELETED"]

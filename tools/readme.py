@@ -53,8 +53,11 @@ def blocks(results: Path) -> dict[str, str]:
         "forecasts": forecast_table(traces["traces"]),
         "replays": replay_table(traces["traces"]),
     }
-    compared = side_by_side.read(results)
-    return made if compared is None else {**made, "side-by-side": side_by_side.table(compared)}
+    if (measured := in_cluster.read(results)).get("lead") is not None:
+        made["lead"] = in_cluster.lead_table(measured["lead"])
+    if (compared := side_by_side.read(results)) is not None:
+        made["side-by-side"] = side_by_side.table(compared)
+    return made
 
 
 def demo_table(seeds: Mapping[str, Any]) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from controller.adapters.kube.hpa_writer import MANAGER
@@ -36,6 +37,10 @@ from forecaster.series import Series
 Json = dict[str, Any]
 _METRIC_LAG = timedelta(seconds=30)
 _STEP = timedelta(minutes=1)
+_NEVER = datetime.min.replace(tzinfo=UTC)
+STATUSES_S = 2.0
+"""Of a tick that statuses may take: what explains a decision must not hold the next one up."""
+_STATUSES_AT_ONCE = 8
 _LOG = logging.getLogger(__name__)
 
 
@@ -71,10 +76,11 @@ class Signals(Protocol):
 
 @dataclass
 class _Policy:
-    """What is kept of one policy between ticks."""
+    """What is kept of one policy between ticks: `status` as it was written, `told` as events were last made of it."""
 
     kept: Kept | None = None
     status: Json = field(default_factory=dict)
+    told: Json = field(default_factory=dict)
     written_at: datetime | None = None
     resets: Resets = field(default_factory=Resets)
 
@@ -97,6 +103,7 @@ class Reconciler:
         self._onlooker = onlooker
         self._planned_s = 0.0
         self._known: dict[Key, _Policy] = {}
+        self._due: list[tuple[Json, _Policy, Json]] = []
 
     async def tick(self, now: datetime, *, dry: bool = False) -> dict[Key, Outcome | Refusal]:
         """Every policy once. With `dry` nothing is written."""
@@ -107,8 +114,9 @@ class Reconciler:
         followed_ones = {key: one for key, one in found.items() if isinstance(one, Subject)}
         began = time.monotonic()
         fed = await self._read(followed_ones, now)
-        read_at, self._planned_s = time.monotonic(), 0.0
+        read_at, self._planned_s, self._due = time.monotonic(), 0.0, []
         outcomes = await asyncio.gather(*(self._safely(key, one, fed, now, dry) for key, one in found.items()))
+        await self._write_statuses(now)
         rest = time.monotonic() - read_at - self._planned_s
         for step, seconds in (("read", read_at - began), ("plan", self._planned_s), ("write", rest)):
             self._onlooker.timed(step, seconds)
@@ -176,7 +184,7 @@ class Reconciler:
             _LOG.exception("%s/%s: the tick failed", *key)
             result = Refusal("InternalError", f"{type(error).__name__}: {error}; the log has more")
         if policy is not None and not dry:
-            await self._tell(policy, mine, refused(policy, result, now), now)
+            self._tell(policy, mine, refused(policy, result, now), now)
             await self._let_go(policy)
         return result
 
@@ -204,9 +212,10 @@ class Reconciler:
         contest = contested(hpa, MANAGER, subject.workload.ownership, mine.resets.count(now), failed)
         unforecast = {name: text for name, k in keys.items() if (text := self._forecasts.problem((k, window)))}
         status = status_of(subject.object, outcome, Aside(problem, unforecast, failed, contest), now)
-        for told in events_of(mine.status or subject.object.get("status", {}), status, outcome):
+        for told in events_of(mine.told or subject.object.get("status", {}), status, outcome):
             await self._cluster.tell(subject.object, told)
-        await self._tell(subject.object, mine, status, now)
+        mine.told = status
+        self._tell(subject.object, mine, status, now)
         return outcome
 
     async def _act(self, subject: Subject, outcome: Outcome) -> str:
@@ -245,15 +254,26 @@ class Reconciler:
                 change = given_back(taken(hpa, name, noted.metric))
                 await self._cluster.write_hpa(hpa, change, Ownership.SHARE)
 
-    async def _tell(self, policy: Json, mine: _Policy, status: Json, now: datetime) -> None:
-        if not due(mine.status or policy.get("status", {}), status, mine.written_at, now):
-            return
-        try:
-            await self._cluster.write_status(policy, status)
-        except ClusterError as error:
-            _LOG.warning("%s: the status was not taken: %s", policy["metadata"]["name"], error)
-            return
-        mine.status, mine.written_at = status, now
+    def _tell(self, policy: Json, mine: _Policy, status: Json, now: datetime) -> None:
+        if due(mine.status or policy.get("status", {}), status, mine.written_at, now):
+            self._due.append((policy, mine, status))
+
+    async def _write_statuses(self, now: datetime) -> None:
+        """After every HPA, those first that wait longest; what is left after some seconds waits for the next tick."""
+        waiting = deque(sorted(self._due, key=lambda one: one[1].written_at or _NEVER))
+        until = time.monotonic() + STATUSES_S
+
+        async def write_some() -> None:
+            while waiting and time.monotonic() < until:
+                policy, mine, status = waiting.popleft()
+                try:
+                    await self._cluster.write_status(policy, status)
+                except ClusterError as error:
+                    _LOG.warning("%s: the status was not taken: %s", policy["metadata"]["name"], error)
+                else:
+                    mine.status, mine.written_at = status, now
+
+        await asyncio.gather(*(write_some() for _ in range(_STATUSES_AT_ONCE)))
 
     def _keys(self, subject: Subject) -> dict[str, SignalKey]:
         workload = subject.workload

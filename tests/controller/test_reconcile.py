@@ -255,3 +255,15 @@ async def test_whoever_led_before_goes_on_from_what_its_successor_left() -> None
     found = (await reconciler.tick(at(seconds=31)))[KEY]
     assert isinstance(found, Outcome)
     assert found.decision.previous == 14
+
+
+async def test_statuses_hold_no_tick_up_and_are_written_by_a_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    monkeypatch.setattr("controller.reconcile.STATUSES_S", 0.0)
+    reconciler = await ticked(cluster)
+    assert cluster.hpas[KEY]["spec"]["minReplicas"] == 9
+    assert (cluster.statuses, [one.reason for one in cluster.events]) == ([], ["FloorRaised"])
+    monkeypatch.undo()
+    await reconciler.tick(at(seconds=31))
+    assert [one["floor"] for one in cluster.statuses] == [9]
+    assert [one.reason for one in cluster.events] == ["FloorRaised"]

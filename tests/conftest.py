@@ -1,5 +1,11 @@
 """Fixtures that test files share: one that a file imports itself would be made once for each file."""
 
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import settings
 
 from tests.cluster.fixtures import cluster, control_plane_programs, helm_3, helm_4, kubectl
@@ -11,3 +17,16 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 __all__ = ["cluster", "control_plane_programs", "helm_3", "helm_4", "kubectl", "prometheus", "small_model"]
+
+
+@pytest.fixture(autouse=True)
+def logging_is_nobodys() -> Iterator[None]:
+    """A command that a test runs in this process sets logging up, on a stream that ends with the test."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    logging.captureWarnings(False)
+    for handler in list(root.handlers):
+        if type(handler) is logging.StreamHandler and handler not in before:
+            root.removeHandler(handler)
+    root.setLevel(level)

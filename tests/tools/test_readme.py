@@ -22,6 +22,17 @@ def test_the_results_were_measured_with_the_shipped_model(name: str) -> None:
     assert measured in (manifest["files"]["model.onnx"], manifest["sha256"])
 
 
+def test_the_readme_counts_the_limits_that_are_missed() -> None:
+    said = " ".join(README.read_text().split())
+    for page, wanted in (
+        ("side-by-side", "{} of {} are missed by [the forecast]"),
+        ("replay", "{} of {} by [autoscal"),
+    ):
+        bars = (ROOT / "docs" / "reference" / f"{page}.md").read_text().split("## The bars")[1].split("\n## ")[0]
+        missed, met = bars.count("| **missed** |"), bars.count("| met |")
+        assert wanted.format(missed, missed + met) in said
+
+
 def test_only_what_stands_between_markers_is_replaced() -> None:
     text = "before\n<!-- begin a -->\nold\n<!-- end a -->\nbetween\n<!-- begin b -->\n<!-- end b -->\nafter\n"
     fresh = render(text, {"a": "| new |\n", "b": "| \\1 |\n"})

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools import ablations, in_cluster, planner_rules, refits, replays, side_by_side
+from tools import ablations, forecast_bars, in_cluster, planner_rules, refits, replays, side_by_side
 from tools.side_by_side import markdown
 
 ROOT = Path(__file__).parent.parent
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str]) -> int:
     fresh = {README: render(README.read_text("utf-8"), blocks(RESULTS))}
     compared = side_by_side.read(RESULTS)
     if compared is not None:
-        fresh[ROOT / side_by_side.PAGE] = side_by_side.page(compared)
+        fresh[ROOT / side_by_side.PAGE] = side_by_side.page(compared, forecast_bars.table(compared, BARS))
     measured = ablations.read(RESULTS)
     if measured is not None:
         fresh[ROOT / ablations.PAGE] = ablations.page(measured)

@@ -73,9 +73,9 @@ def table(summary: Mapping[str, Any]) -> str:
     return markdown(columns, rows)
 
 
-def page(summary: Mapping[str, Any]) -> str:
-    """All figures of all groups with their intervals, the ratio to ours, and every trace."""
-    parts = [_HEAD]
+def page(summary: Mapping[str, Any], bars: str) -> str:
+    """The table of the bars; then all figures of all groups, with intervals and ratios to ours, and every trace."""
+    parts = [_HEAD, "## The bars\n\n", bars, "\n"]
     for group in summary["groups"]:
         parts += [f"## {_GROUPS[group].capitalize()}\n\n", _group_table(summary, group), "\n"]
     parts += ["## Every trace\n\nPinball against adaptive persistence.\n\n", _trace_table(summary), "\n"]

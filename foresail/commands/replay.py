@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from controller.simulation.world import WorldSettings
+from forecaster.errors import BadHistory
 from forecaster.forecast import HORIZON
 from forecaster.series import Series
 from foresail.commands.forecast import add_model_option, forecaster_of
@@ -22,7 +23,7 @@ from foresail.replays.arms import ARMS, FORESAIL, HPA, Arm, play_arms
 from foresail.replays.case import Case, Stretch, case_of
 from foresail.replays.figures import Replayed, against_hpa, arm_table, short_lead, title, to_dict, unmeasured
 from foresail.replays.report import markdown
-from foresail.replays.suggest import Suggested, sentences, suggest, suggestion_dict
+from foresail.replays.suggest import Suggested, before, sentences, suggest, suggestion_dict
 
 _EXAMPLES = """examples:
   foresail replay history.csv
@@ -137,6 +138,8 @@ def _check_reach(settings: WorldSettings, series: tuple[Series, ...]) -> None:
 
 def _replay(options: argparse.Namespace, inputs: Inputs, settings: WorldSettings) -> Replayed:
     case = _case(options, inputs, settings)
+    if options.suggest:
+        _check_before(case, timedelta(days=options.days))
     with progress() as bar:
         task = bar.add_task("", total=len(ARMS))
 
@@ -145,6 +148,14 @@ def _replay(options: argparse.Namespace, inputs: Inputs, settings: WorldSettings
 
         played = play_arms(case, show)
     return Replayed(inputs.source, options.model, inputs.given, case, played)
+
+
+def _check_before(case: Case, longest: timedelta) -> None:
+    """Raises UsageError where the days before hold nothing to choose on, before the long work and not after it."""
+    try:
+        before(case, longest)
+    except BadHistory as error:
+        raise UsageError(f"--suggest chooses on what comes before the part to replay: {error}; move --from") from None
 
 
 def _suggestion(options: argparse.Namespace, replayed: Replayed) -> Suggested:
@@ -181,5 +192,5 @@ def _print(replayed: Replayed) -> None:
     out.print(table(title(replayed), *arm_table(replayed.scores, replayed.case.load.stock is not None)))
     if against := against_hpa(runs[FORESAIL], runs[HPA]):
         out.print(f"{against.sentence()}.")
-    for sentence in (*short_lead(replayed), *unmeasured(replayed)):
+    for sentence in (*short_lead(replayed), *unmeasured(replayed.case.load)):
         out.print(sentence)

@@ -55,10 +55,6 @@ class Replayed:
         return {} if feed is None else ruled_hours(self.case, feed)
 
     @property
-    def unmeasured_minutes(self) -> float:
-        return float((~self.case.load.known).sum() * (self.case.load.tick / timedelta(minutes=1)))
-
-    @property
     def same_cost_share(self) -> float:
         """The targets of the HPA at Foresail's cost over those of the HPA as given."""
         return self.played[HPA_SAME_COST].hpa.metrics[0].target / self.case.hpa.metrics[0].target
@@ -139,15 +135,20 @@ def short_lead(replayed: Replayed) -> list[str]:
     ]
 
 
-def unmeasured(replayed: Replayed) -> list[str]:
+def unmeasured(load: Load) -> list[str]:
     """A sentence for each gap, and one for all that was not measured; none where everything was."""
     said = [
         f"Gap from {first:%Y-%m-%d %H:%M} to {stop:%Y-%m-%d %H:%M}, longer than a forecast reaches: every arm begins"
         " anew after it."
-        for first, stop in gaps(replayed.case.load)
+        for first, stop in gaps(load)
     ]
-    minutes = replayed.unmeasured_minutes
+    minutes = unmeasured_minutes(load)
     return [*said, f"{minutes:,.0f} minutes were not measured: not scored."] if minutes else said
+
+
+def unmeasured_minutes(load: Load) -> float:
+    """How long nothing was measured, or not all of it."""
+    return float((~load.known).sum() * (load.tick / timedelta(minutes=1)))
 
 
 def gaps(load: Load) -> list[tuple[datetime, datetime]]:
@@ -163,7 +164,7 @@ def to_dict(replayed: Replayed) -> dict[str, object]:
         "file": replayed.source,
         "from": case.load.start.isoformat(),
         "minutes": len(case.load) * (case.load.tick / timedelta(minutes=1)),
-        "unknown_minutes": replayed.unmeasured_minutes,
+        "unknown_minutes": unmeasured_minutes(case.load),
         "gaps": [[first.isoformat(), stop.isoformat()] for first, stop in gaps(case.load)],
         "world": world_figures(case.settings),
         "signals": {s.name: {"kind": s.kind, "capacity_per_pod": s.capacity_per_pod} for s in case.policy.signals},

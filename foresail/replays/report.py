@@ -36,7 +36,7 @@ def markdown(replayed: Replayed, pictures: Mapping[str, str]) -> str:
         *_result(replayed),
         *(f"![{about}](<{name}>)" for about, name in pictures.items()),
         "## What was not measured",
-        _listed(unmeasured(replayed)) or "Everything was measured.",
+        _listed(unmeasured(replayed.case.load)) or "Everything was measured.",
         "## What was assumed",
         *_assumed(replayed),
     ]

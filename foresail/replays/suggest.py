@@ -16,6 +16,7 @@ from controller.simulation.replay import replay
 from controller.simulation.score import Score, score
 from controller.simulation.suggestion import Suggestion, suggested
 from foresail.replays.case import Case, Stretch, case_of
+from foresail.replays.figures import gaps, unmeasured, unmeasured_minutes
 
 _LEAST_SHARE = 0.5
 """Of what lies before: forecasts, and what corrects them, want a past of their own."""
@@ -62,12 +63,15 @@ def sentences(suggestion: Suggested, given: HpaSpec) -> list[str]:
     """What is suggested, why, and what it would have had; `given` is the HPA with the user's names of its metrics."""
     load, found = suggestion.chosen_on.load, suggestion.found
     days = f"In the {len(load) * load.tick / timedelta(days=1):.1f} days before"
+    gone = [f"{days}: {sentence}" for sentence in unmeasured(load)]
     if found.policy is None or found.score is None or suggestion.score is None:
         return [
+            *gone,
             f"{days}, with {_figures(found.hpa)} for the HPA alone, no policy that was tried had as little overload for"
-            " less, or less overload: nothing is suggested, leave the HPA as it is."
+            " less, or less overload: nothing is suggested, leave the HPA as it is.",
         ]
     return [
+        *gone,
         f"{days} this would have cost least, with no more overload than the HPA: {_figures(found.score)}, the HPA"
         f" {_figures(found.hpa)}.",
         f"In the part replayed it would have had {_figures(suggestion.score)}, the HPA {_figures(suggestion.hpa)}.",
@@ -102,6 +106,8 @@ def suggestion_dict(suggestion: Suggested) -> dict[str, object]:
     return {
         "from": load.start.isoformat(),
         "minutes": len(load) * (load.tick / timedelta(minutes=1)),
+        "unknown_minutes": unmeasured_minutes(load),
+        "gaps": [[first.isoformat(), stop.isoformat()] for first, stop in gaps(load)],
         "policy": policy,
         "before": {"hpa": found.hpa.to_dict(), "suggested": found.score and found.score.to_dict()},
         "replayed": {"hpa": suggestion.hpa.to_dict(), "suggested": suggestion.score and suggestion.score.to_dict()},

@@ -45,6 +45,19 @@ def test_a_left_out_source_stands_beside_what_it_was_with_it() -> None:
     assert text.count("without-web-logs") == 1
 
 
+@pytest.mark.parametrize(
+    ("pinball", "said"),
+    [
+        (0.44, "met."),
+        (0.46, "**missed** in `unseen` (pinball, adaptive +0.060; 0.95, adaptive +0.060; 0.99, adaptive +0.060)."),
+    ],
+)
+def test_a_source_that_is_much_worse_unseen_is_said_to_be(pinball: float, said: str) -> None:
+    made = [a_variant("full", 0.4), a_variant("unseen", pinball, ("nasa_*",), learned=False)]
+    text = page({one["variant"]: one for one in made})
+    assert text.endswith(f"\nWanted was at most 0.05 worse: {said}\n")
+
+
 def test_there_is_no_page_before_the_full_recipe_was_measured(tmp_path: Path) -> None:
     assert read(tmp_path) is None
     (tmp_path / "ablations").mkdir()

@@ -14,10 +14,23 @@ def test_the_readme_is_what_the_results_say() -> None:
     assert main(["--check"]) == 0
 
 
-def test_the_results_were_measured_with_the_shipped_model() -> None:
-    measured = json.loads((RESULTS / "public_traces.json").read_text())["model"]
+@pytest.mark.parametrize("name", ["public_traces", "replays", "fleet", "refits", "cheap_gains", "restarts"])
+def test_the_results_were_measured_with_the_shipped_model(name: str) -> None:
+    """By the hash of its network, or by its seal, which stands for all of its files."""
+    measured = json.loads((RESULTS / f"{name}.json").read_text())["model"]
     manifest = json.loads((ROOT / "models" / "base" / "manifest.json").read_text())
-    assert measured == manifest["files"]["model.onnx"]
+    assert measured in (manifest["files"]["model.onnx"], manifest["sha256"])
+
+
+def test_the_readme_counts_the_limits_that_are_missed() -> None:
+    said = " ".join(README.read_text().split())
+    for page, wanted in (
+        ("side-by-side", "{} of {} are missed by [the forecast]"),
+        ("replay", "{} of {} by [autoscal"),
+    ):
+        bars = (ROOT / "docs" / "reference" / f"{page}.md").read_text().split("## The bars")[1].split("\n## ")[0]
+        missed, met = bars.count("| **missed** |"), bars.count("| met |")
+        assert wanted.format(missed, missed + met) in said
 
 
 def test_only_what_stands_between_markers_is_replaced() -> None:

@@ -51,7 +51,7 @@ def a_trace(kind: str = "Flow", **changes: Any) -> dict[str, Any]:
 def test_every_bar_says_whether_it_is_met() -> None:
     text = page({"traces": {"a": a_trace(), "b": a_trace("Stock", ratio=1.5)}}, BARS)
     lines = [line for line in text.split("## The bars")[1].split("\n## ")[0].splitlines() if line.startswith("| ")]
-    assert len(lines) == 2 + 18
+    assert len(lines) == 2 + 22
     assert "| equal-cost overload ratio, geometric mean | 60 s | 2 | ≤ 0.65 | 0.866 | **missed** |" in lines
     assert "| extra pod-hours, the worst trace | 60 s | 2 | ≤ 0.1 | 0.050 | met |" in lines
     assert "| overload of recurring connections that is gone, the worst trace | 240 s | 1 | ≥ 0.95 | 0.900 |" in text
@@ -86,6 +86,30 @@ def test_the_made_up_services_count_only_where_they_are_asked_for() -> None:
     assert "| equal-cost overload ratio, geometric mean | 240 s | 1 | ≤ 0.25 | 0.500 | **missed** |" in text
     name = "equal-cost overload ratio, made-up services too, geometric mean"
     assert f"| {name} | 240 s | 2 | ≤ 0.25 | 0.071 | met |" in text
+
+
+def test_the_recurrent_class_is_the_whole_class_and_nothing_else() -> None:
+    public, made_up, other = a_trace(), a_trace("Stock"), a_trace()
+    for trace, group, share in ((public, "recurrent", 0.5), (made_up, "recurrent", 0.9), (other, "bursty", 0.1)):
+        trace["class"] = group
+        trace["worlds"]["60"]["arms"]["foresail_target"]["share"] = [share, None, None]
+    text = page({"traces": {"a": public, "synthetic_ws_a": made_up, "b": other}}, BARS)
+    whole = "share of the possible saving on the whole recurrent class, the mean"
+    assert f"| {whole} | 60 s | 2 | ≥ 0.85 | 0.700 | **missed** |" in text
+    outside = "share of the possible saving outside of the recurrent class, the median"
+    assert f"| {outside} | 60 s | 1 | ≥ 0.6 | 0.100 | **missed** |" in text
+
+
+def test_a_bar_says_over_how_many_traces_it_could_be_measured() -> None:
+    traces = {name: a_trace("Stock") for name in "abc"}
+    for name, share in (("a", 0.9), ("b", 0.8)):
+        traces[name]["worlds"]["60"]["arms"]["foresail_target"]["share"] = [share, None, None]
+    traces["a"]["worlds"]["60"]["arms"]["foresail"]["ratio"] = [None, None, None]
+    text = page({"traces": traces}, BARS)
+    saving = "share of the possible saving on recurring connections, the mean"
+    assert f"| {saving} | 60 s | 2 of 3 | ≥ 0.85 | 0.850 | met |" in text
+    assert "| equal-cost overload ratio, the worst trace | 60 s | 2 of 3 | ≤ 1 | 0.500 | met |" in text
+    assert "| extra pod-hours, the worst trace | 60 s | 3 | ≤ 0.1 | 0.050 | met |" in text
 
 
 def test_no_single_trace_decides_the_mean() -> None:

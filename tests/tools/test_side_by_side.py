@@ -55,7 +55,8 @@ def test_the_best_comes_first_and_the_worst_stays() -> None:
 
 
 def test_the_page_has_every_group_every_trace_and_every_arm() -> None:
-    text = page(a_summary())
+    text = page(a_summary(), "| bars |\n")
+    assert text.count("## The bars\n\n| bars |\n\n## ") == 1
     assert "## The ten, learned in part\n" in text
     assert "| 0.80 (0.70-0.90) |" in text
     assert "| 1.60 (1.00-3.00) |" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,18 @@ def test_a_start_of_pods_beyond_the_horizon_is_refused(
     assert "pods may take 810 s" in refusal(capsys, minutes, "--pod-start", "811")
     told(minutes, "--model", "last-value", "--days", "0.05", "--pod-start", "810")
     told(history, "--model", "last-value", "--pod-start", "3600")  # with steps of five minutes the horizon is 75
+
+
+def test_a_suggestion_from_days_that_were_not_measured_is_refused_before_the_long_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foresail.commands.replay.play_arms", None)
+    values = np.full(576, 300.0)
+    values[1:410] = np.nan
+    holed = write_history(tmp_path / "holed.csv", a_series(values, timedelta(minutes=5)))
+    said = refusal(capsys, holed, "--suggest")
+    assert "--suggest chooses on what comes before the part to replay: " in said
+    assert "nothing was measured in the time that all series cover; move --from" in said
 
 
 def test_a_suggestion_without_days_before_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:

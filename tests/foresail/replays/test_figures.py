@@ -70,7 +70,7 @@ def test_what_was_not_measured_is_said_and_a_gap_is_named(missing: int, sentence
     values = STEPS.copy()
     values[150 : 150 + missing] = np.nan
     replayed = a_replayed(a_case(a_history(values), hours=3))
-    said = unmeasured(replayed)
+    said = unmeasured(replayed.case.load)
     assert len(said) == sentences
     assert sum(sentence.startswith("Gap from 2026-01-05 12:30 to ") for sentence in said) == (missing > 15)
     told = to_dict(replayed)

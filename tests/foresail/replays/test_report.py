@@ -21,7 +21,7 @@ PAGE = markdown(REPLAYED, {"Pods": "week-pods.png"})
 def test_it_holds_the_arms_the_gaps_and_what_was_assumed() -> None:
     for said in (
         *(f"| {arm.title} | " for arm in ARMS),
-        *unmeasured(REPLAYED),
+        *unmeasured(REPLAYED.case.load),
         *(f"| {name} | " for name in world_figures(REPLAYED.case.settings)),
         "Fewer than 3 days",
         "1 to 80 replicas, planned 120 s ahead, a minute of overload worth 50 idle pod-minutes",

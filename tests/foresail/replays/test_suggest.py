@@ -98,6 +98,23 @@ def test_nothing_is_suggested_where_nothing_is_worth_it() -> None:
     assert suggestion_dict(found)["policy"] is None
 
 
+def test_what_was_not_measured_of_the_days_before_is_said() -> None:
+    values = STEPS.copy()
+    values[160:190] = np.nan
+    found = a_suggestion(a_case(a_history(values), share=0.75, forecaster=Perfect()))
+    assert found.found.policy is not None
+    start, stop = MONDAY + timedelta(minutes=5 * 160), MONDAY + timedelta(minutes=5 * 190)
+    told = sentences(found, found.chosen_on.hpa)
+    assert told[0] == (
+        f"In the 0.2 days before: Gap from {start:%Y-%m-%d %H:%M} to {stop:%Y-%m-%d %H:%M}, longer than a forecast"
+        " reaches: every arm begins anew after it."
+    )
+    assert told[1] == "In the 0.2 days before: 150 minutes were not measured: not scored."
+    as_json = suggestion_dict(found)
+    assert as_json["unknown_minutes"] == 150
+    assert as_json["gaps"] == [[start.isoformat(), stop.isoformat()]]
+
+
 def test_nothing_before_is_refused() -> None:
     with pytest.raises(BadHistory):
         before(a_case(share=0.0), HOURS)

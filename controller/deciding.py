@@ -88,7 +88,7 @@ def decide(
     policy = followed(subject, originals)
     kept = _fitting(kept or Kept(first_memory(policy, now)), hpa, originals, now)
     wish = wish_of(hpa, originals, kept.alone, now, subject.measured)
-    observed = _observed(hpa, wish, readings, originals)
+    observed = _observed(hpa, wish, readings, originals, metric)
     waiting = _waiting(kept, forecasts, now, blind) if policy.mode is not Mode.PAUSED else ""
     if waiting:
         decision, memory = _held(policy, kept.memory, now, waiting), kept.memory
@@ -138,12 +138,16 @@ def _fitting(kept: Kept, hpa: Json, originals: Originals, now: datetime) -> Kept
     return kept
 
 
-def _observed(hpa: Json, wish: HpaWish, readings: Sequence[Reading], originals: Originals) -> Observed:
+def _observed(
+    hpa: Json, wish: HpaWish, readings: Sequence[Reading], originals: Originals, metric: str | None
+) -> Observed:
+    """Of a metric whose target still has to go back, before another's is moved, nothing is known."""
     status = hpa.get("status", {})
     current = int(status.get("currentReplicas") or 0)
-    total = None if originals.metric is None else wish.totals.get(originals.metric)
+    moving = metric if metric == originals.metric else None
+    total, own = (None, None) if moving is None else (wish.totals.get(moving), as_number(originals.target))
     desired = int(status.get("desiredReplicas") or current)
-    return Observed(desired, current, wish.replicas, tuple(readings), total, as_number(originals.target))
+    return Observed(desired, current, wish.replicas, tuple(readings), total, own)
 
 
 def _waiting(kept: Kept, forecasts: Sequence[Forecast], now: datetime, blind: str) -> str:

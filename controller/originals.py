@@ -63,10 +63,10 @@ def read(hpa: Json) -> Originals | None:
 def _sound(found: Originals) -> bool:
     """Whether it is what we write: anybody who may edit an HPA may edit its note, which must not stop a hand-back."""
     counts: tuple[object, ...] = (found.floor, found.ours)
-    texts: tuple[object, ...] = (found.metric, found.target, found.ours_target)
-    if not isinstance(found.policy, str) or not all(type(one) is int and one >= 0 for one in counts):
+    policy, *texts = (found.policy, found.metric, found.target, found.ours_target)
+    if type(policy) is not str or not all(type(one) is int and one >= 0 for one in counts):
         return False
-    if not all(one is None or isinstance(one, str) for one in texts):
+    if not all(one is None or type(one) is str for one in texts):
         return False
     try:
         return all(one is None or quantity(one) > 0 for one in texts[1:])
@@ -74,14 +74,28 @@ def _sound(found: Originals) -> bool:
         return False
 
 
-def taken(hpa: Json, policy: str, metric: str | None) -> Originals:
-    """The originals as they are to be from now on: those noted, with what the owner has changed since.
+def told(policy: Json, metric: str | None) -> Originals | None:
+    """What the status of a policy that acts says of them, for an HPA whose note was lost: a replace drops it."""
+    status = policy.get("status") or {}
+    said, floor = status.get("original") or {}, status.get("floor")
+    acting = any(one["type"] == "Acting" and one["status"] == "True" for one in status.get("conditions") or [])
+    if not acting or type(floor) is not int or type(said.get("minReplicas")) is not int:
+        return None
+    name = f"{policy['metadata']['namespace']}/{policy['metadata']['name']}"
+    targets = (None, None) if metric is None else (said.get("target") or None, status.get("target") or None)
+    found = Originals(name, said["minReplicas"], max(floor, said["minReplicas"]), metric, *targets)
+    return found if _sound(found) else None
+
+
+def taken(hpa: Json, policy: str, metric: str | None, last: Originals | None = None) -> Originals:
+    """The originals as they are to be from now on: those noted, with what the owner has changed since. `last` are those
+    that count where nothing is noted.
 
     A value that is not what we wrote is the owner's. One of theirs that happens to be ours cannot be told from it. What
     was noted for another policy is still ours and not the owner's: the policy has been renamed, or its HPA copied.
     """
     floor, target = floor_of(hpa), None if metric is None else target_of(hpa, metric)
-    before = read(hpa)
+    before = read(hpa) or last
     if before is None:
         return Originals(policy, floor, floor, metric, target, target)
     before = replace(before, policy=policy, floor=min(before.floor, hpa["spec"]["maxReplicas"]))

@@ -153,7 +153,7 @@ def test_beyond_the_maximum_begins_with_the_first_minute_that_may_need_more() ->
 @pytest.mark.parametrize("levers", [["Floor"], ["Floor", "Target"]])
 def test_a_target_goes_back_before_it_is_forgotten(levers: list[str]) -> None:
     """Without the lever, or with another metric, nothing else would ever give back the target that was moved."""
-    other = {"target": {"metric": "queue", "min": "5", "max": "9"}} if "Target" in levers else {}
+    other: Json = {"target": {"metric": "queue", "min": "5", "max": "9"}} if "Target" in levers else {}
     subject = a_subject(levers=["Target"], target={"metric": "connections", "min": "600", "max": "900"})
     originals = taken(subject.hpa, "chat/gateway", "connections")
     moved = applied(subject.hpa, operations(subject.hpa, raising(originals, 2, 850.0)[0]))

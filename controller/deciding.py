@@ -17,7 +17,7 @@ from controller.decision.plan import first_memory, plan
 from controller.domain import Bounds, Decision, Lever, Memory, Mode, Observed, Policy, Reading, Reason, Signal
 from controller.hpa_patch import Change
 from controller.hpa_wish import Alone, HpaWish, wish_of
-from controller.originals import Originals, as_number, given_back, raising, read, taken
+from controller.originals import Originals, as_number, given_back, raising, read, taken, told
 from controller.subjects import Subject
 from forecaster.forecast import Forecast
 
@@ -84,11 +84,11 @@ def decide(
     Raises BadPolicy where the HPA is of a kind that cannot be followed.
     """
     hpa, metric = subject.hpa, _metric(subject.workload.policy)
-    originals = taken(hpa, name_of(subject), metric)
+    originals = taken(hpa, name_of(subject), metric, told(subject.object, metric))
     policy = followed(subject, originals)
     kept = _fitting(kept or Kept(first_memory(policy, now)), hpa, originals, now)
     wish = wish_of(hpa, originals, kept.alone, now, subject.measured)
-    observed = _observed(hpa, wish, readings, originals)
+    observed = _observed(hpa, wish, readings, originals, metric)
     waiting = _waiting(kept, forecasts, now, blind) if policy.mode is not Mode.PAUSED else ""
     if waiting:
         decision, memory = _held(policy, kept.memory, now, waiting), kept.memory
@@ -111,7 +111,7 @@ def followed(subject: Subject, originals: Originals) -> Policy:
     most = min(policy.bounds.max_replicas, hpa["spec"]["maxReplicas"])
     least = min(max(policy.bounds.min_replicas, 1), most)
     leaving = "deletionTimestamp" in subject.object["metadata"]
-    if leaving or (policy.mode is Mode.OBSERVE and (read(hpa) is not None and originals.holds)):
+    if leaving or (policy.mode is Mode.OBSERVE and originals.holds):
         policy = replace(policy, mode=Mode.PAUSED)
     lead = subject.lead_time or policy.lead_time
     return replace(policy, name=name_of(subject), bounds=Bounds(least, most), lead_time=lead)
@@ -138,12 +138,16 @@ def _fitting(kept: Kept, hpa: Json, originals: Originals, now: datetime) -> Kept
     return kept
 
 
-def _observed(hpa: Json, wish: HpaWish, readings: Sequence[Reading], originals: Originals) -> Observed:
+def _observed(
+    hpa: Json, wish: HpaWish, readings: Sequence[Reading], originals: Originals, metric: str | None
+) -> Observed:
+    """Of a metric whose target still has to go back, before another's is moved, nothing is known."""
     status = hpa.get("status", {})
     current = int(status.get("currentReplicas") or 0)
-    total = None if originals.metric is None else wish.totals.get(originals.metric)
+    moving = metric if metric == originals.metric else None
+    total, own = (None, None) if moving is None else (wish.totals.get(moving), as_number(originals.target))
     desired = int(status.get("desiredReplicas") or current)
-    return Observed(desired, current, wish.replicas, tuple(readings), total, as_number(originals.target))
+    return Observed(desired, current, wish.replicas, tuple(readings), total, own)
 
 
 def _waiting(kept: Kept, forecasts: Sequence[Forecast], now: datetime, blind: str) -> str:
@@ -168,7 +172,7 @@ def _change(
     subject: Subject, policy: Policy, decision: Decision, originals: Originals, observed: Observed, now: datetime
 ) -> tuple[Change | None, Originals, bool]:
     """What is to be written, what it notes, and whether nothing of ours is left then."""
-    noted = read(subject.hpa) is not None
+    noted = read(subject.hpa) is not None or originals.holds
     if policy.mode is Mode.OBSERVE:
         return (given_back(originals) if noted else None), originals, True
     floor = min(decision.floor, policy.bounds.max_replicas) if Lever.FLOOR in policy.levers else originals.floor

@@ -57,17 +57,13 @@ def wish_of(
     """
     spec = _own(hpa_spec(_manifest(hpa), hpa["metadata"]["name"]), originals)
     current = int(hpa.get("status", {}).get("currentReplicas") or 0)
-    reported = dict(_reported(hpa, current, min(measured or current, current)))
-    totals = {name: total for (name, _), (total, _) in reported.items()}
-    if current == 0 or len(reported) < len(spec.metrics):
+    reported = list(_reported(hpa, current, min(measured or current, current)))
+    totals = {name: total for (name, _), (total, _) in reported}
+    if current == 0 or [key for key, _ in reported] != [(one.name, one.source) for one in spec.metrics]:
         return HpaWish(None, totals, before)
     metrics: list[MetricSpec] = []
     seen: dict[str, tuple[int, ...]] = {}
-    for metric in spec.metrics:
-        found = reported.get((metric.name, metric.source))
-        if found is None:
-            return HpaWish(None, totals, before)
-        total, of_all = found
+    for metric, (_, (total, of_all)) in zip(spec.metrics, reported, strict=True):
         key = f"{len(metrics)}"
         target = metric.target if not of_all else max(1, round(metric.target / current))
         unit = MILLI if metric.target_type is not TargetType.UTILIZATION else 1
@@ -116,7 +112,10 @@ def _milli(text: str) -> int:
 
 
 def _reported(hpa: Json, current: int, measured: int) -> Iterator[tuple[tuple[str, Source], tuple[float, bool]]]:
-    """(name, source) -> total over all pods, in percent of a pod for a utilization, and whether it is of no pod."""
+    """(name, source) and (total over all pods, in percent of a pod for a utilization; whether it is of no pod).
+
+    In the order of the spec, as the HPA reports them: two may have one name, such as the cpu of two containers.
+    """
     for metric in hpa.get("status", {}).get("currentMetrics") or []:
         source = Source(metric["type"]) if metric.get("type") in set(Source) else None
         part = metric.get(metric["type"][:1].lower() + metric["type"][1:]) if source else None

@@ -25,7 +25,7 @@ from controller.errors import ClusterError, ControllerError
 from controller.hpa_patch import Change
 from controller.lead_time import LeadTimes, scaled_by
 from controller.onlooker import Onlooker
-from controller.originals import gives_back, was_reset
+from controller.originals import gives_back
 from controller.ready_pods import ReadyPods
 from controller.reconcile import Reconciler
 from controller.scaled_objects import VERSION, is_view, view, with_views, written
@@ -274,7 +274,7 @@ class Loop:
         self._metrics.tick_seconds.observe(time.monotonic() - began)
 
     def _look_at(self, hpa: Json) -> None:
-        if self.leading and was_reset(hpa):
+        if self.leading and self._reconciler.was_reset(hpa):
             task = asyncio.get_running_loop().create_task(self._reassert(hpa))
             self._busy.add(task)
             task.add_done_callback(self._busy.discard)

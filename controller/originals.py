@@ -57,26 +57,64 @@ def read(hpa: Json) -> Originals | None:
         found = Originals(**json.loads(text))
     except (TypeError, ValueError):
         return None
+    return found if _sound(found) else None
+
+
+def _sound(found: Originals) -> bool:
+    """Whether it is what we write: anybody who may edit an HPA may edit its note, which must not stop a hand-back."""
     counts: tuple[object, ...] = (found.floor, found.ours)
-    return found if all(type(one) is int and one >= 0 for one in counts) else None
+    policy, *texts = (found.policy, found.metric, found.target, found.ours_target)
+    if type(policy) is not str or not all(type(one) is int and one >= 0 for one in counts):
+        return False
+    if not all(one is None or type(one) is str for one in texts):
+        return False
+    try:
+        return all(one is None or quantity(one) > 0 for one in texts[1:])
+    except ValueError:
+        return False
 
 
-def taken(hpa: Json, policy: str, metric: str | None) -> Originals:
-    """The originals as they are to be from now on: those noted, with what the owner has changed since.
+def told(policy: Json, metric: str | None) -> Originals | None:
+    """What the status of a policy that acts says of them, for an HPA whose note was lost: a replace drops it."""
+    status = policy.get("status") or {}
+    said, floor = status.get("original") or {}, status.get("floor")
+    acting = any(one["type"] == "Acting" and one["status"] == "True" for one in status.get("conditions") or [])
+    if not acting or type(floor) is not int or type(said.get("minReplicas")) is not int:
+        return None
+    name = f"{policy['metadata']['namespace']}/{policy['metadata']['name']}"
+    targets = (None, None) if metric is None else (said.get("target") or None, status.get("target") or None)
+    found = Originals(name, said["minReplicas"], max(floor, said["minReplicas"]), metric, *targets)
+    return found if _sound(found) else None
 
-    A value that is not what we wrote is the owner's. One of theirs that happens to be ours cannot be told from it.
+
+def taken(hpa: Json, policy: str, metric: str | None, last: Originals | None = None) -> Originals:
+    """The originals as they are to be from now on: those noted, with what the owner has changed since. `last` are those
+    that count where nothing is noted.
+
+    A value that is not what we wrote is the owner's. One of theirs that happens to be ours cannot be told from it. What
+    was noted for another policy is still ours and not the owner's: the policy has been renamed, or its HPA copied.
     """
     floor, target = floor_of(hpa), None if metric is None else target_of(hpa, metric)
-    before = read(hpa)
-    if before is None or before.policy != policy:
+    before = read(hpa) or last
+    if before is None:
         return Originals(policy, floor, floor, metric, target, target)
+    before = replace(before, policy=policy, floor=min(before.floor, hpa["spec"]["maxReplicas"]))
     if floor != before.ours:
         before = replace(before, floor=floor, ours=floor)
     if metric != before.metric:
+        if _moved(hpa, before):
+            return before  # it goes back first
         return replace(before, metric=metric, target=target, ours_target=target)
     if not _same(target, before.ours_target):
         before = replace(before, target=target, ours_target=target)
     return before
+
+
+def _moved(hpa: Json, noted: Originals) -> bool:
+    """Whether a target of ours is in force."""
+    if noted.metric is None or _same(noted.target, noted.ours_target):
+        return False
+    return _same(target_of(hpa, noted.metric), noted.ours_target)
 
 
 def was_reset(hpa: Json) -> bool:

@@ -18,15 +18,16 @@ from typing import Any, Protocol
 from controller.adapters.kube.hpa_writer import MANAGER
 from controller.adapters.prometheus_feed import Fed, SignalKey
 from controller.contest import Resets, contested
-from controller.deciding import Kept, Outcome, decide, followed
+from controller.deciding import GIVEN_UP, Kept, Outcome, decide, followed
 from controller.decision.capacity import planning_window
 from controller.decision.plan import first_memory
 from controller.domain import Mode, Ownership
 from controller.errors import ClusterError, Conflict, ControllerError
 from controller.hpa_patch import Change
+from controller.leftovers import Leftovers
 from controller.live_forecasts import LiveForecasts, Wanted
 from controller.onlooker import Decided, Onlooker
-from controller.originals import FINALIZER, as_number, given_back, raising, read, taken, was_reset
+from controller.originals import FINALIZER, Originals, as_number, given_back, raising, read, taken, was_reset
 from controller.scaled_objects import held_key
 from controller.status import due
 from controller.subjects import Key, Refusal, Subject, subjects
@@ -76,9 +77,14 @@ class Signals(Protocol):
 
 @dataclass
 class _Policy:
-    """What is kept of one policy between ticks: `status` as it was written, `told` as events were last made of it."""
+    """What is kept of one policy between ticks.
+
+    noted   what stands on its HPA of ours, None where nothing does
+    status  as it was written; `told` as events were last made of it
+    """
 
     kept: Kept | None = None
+    noted: Originals | None = None
     status: Json = field(default_factory=dict)
     told: Json = field(default_factory=dict)
     written_at: datetime | None = None
@@ -104,6 +110,7 @@ class Reconciler:
         self._planned_s = 0.0
         self._known: dict[Key, _Policy] = {}
         self._due: list[tuple[Json, _Policy, Json]] = []
+        self._leftovers = Leftovers()
 
     async def tick(self, now: datetime, *, dry: bool = False) -> dict[Key, Outcome | Refusal]:
         """Every policy once. With `dry` nothing is written."""
@@ -120,30 +127,49 @@ class Reconciler:
         rest = time.monotonic() - read_at - self._planned_s
         for step, seconds in (("read", read_at - began), ("plan", self._planned_s), ("write", rest)):
             self._onlooker.timed(step, seconds)
+        if not dry:
+            held = {
+                held_key(one.hpa)
+                for one, outcome in zip(found.values(), outcomes, strict=True)
+                if isinstance(one, Subject) and isinstance(outcome, Outcome)
+            }
+            await self._leftovers.walk(self._cluster, self._cluster.hpas, self._cluster.policies, held, now)
         return dict(zip(found, outcomes, strict=True))
 
     def resign(self) -> None:
         """Forgets what it kept of every policy: whoever leads now goes on from the objects, and so will this one."""
         self._known.clear()
 
+    def was_reset(self, hpa: Json) -> bool:
+        """Whether something of ours was in force and does not stand there any more, or is not noted any more."""
+        return was_reset(hpa) or (read(hpa) is None and self._noted(hpa) is not None)
+
+    def _noted(self, hpa: Json) -> Originals | None:
+        """What was noted last on an HPA of which the note is gone: a replace drops it, and the floor with it."""
+        uid = hpa["metadata"].get("uid")
+        return next((one.noted for one in self._known.values() if uid and one.kept and one.kept.hpa_uid == uid), None)
+
     async def reassert(self, hpa: Json, now: datetime) -> bool:
         """Puts back at once what an owner's apply has reset, before the HPA's next sync; whether anything was."""
-        if not was_reset(hpa):
+        noted = read(hpa) or self._noted(hpa)
+        if noted is None or not self.was_reset(hpa):
             return False
-        noted = read(hpa)
-        key = next((k for k in self._known if noted is not None and f"{k[0]}/{k[1]}" == noted.policy), None)
-        if noted is None or key is None:
+        key = next((k for k in self._known if f"{k[0]}/{k[1]}" == noted.policy), None)
+        if key is None:
             return False
         hpas = {**self._cluster.hpas, held_key(hpa): hpa}
         subject, mine = subjects(self._cluster.policies, hpas).get(key), self._known[key]
         if not isinstance(subject, Subject) or subject.workload.policy.mode is not Mode.ACTIVE:
+            return False
+        if subject.hpa is not hpa:  # a copy, with the note of the one that the policy holds
             return False
         if mine.resets.too_many(now):
             return False
         mine.resets.add(now)
         policy = followed(subject, noted)
         floor = min(noted.ours, policy.bounds.max_replicas)
-        change, _ = raising(taken(hpa, noted.policy, noted.metric), floor, as_number(noted.ours_target))
+        originals = taken(hpa, noted.policy, noted.metric, noted)
+        change, _ = raising(originals, floor, as_number(noted.ours_target))
         await self._cluster.write_hpa(hpa, change, subject.workload.ownership)
         note = f"the floor of {floor} was reset by an apply of its owner, and put back"
         await self._cluster.tell(subject.object, Told("Normal", "FloorReset", note, "Reassert"))
@@ -183,9 +209,10 @@ class Reconciler:
         except Exception as error:  # noqa: BLE001  one policy must not end the others
             _LOG.exception("%s/%s: the tick failed", *key)
             result = Refusal("InternalError", f"{type(error).__name__}: {error}; the log has more")
+        mine.noted = None
         if policy is not None and not dry:
             self._tell(policy, mine, refused(policy, result, now), now)
-            await self._let_go(policy)
+            await self._let_go(policy, now)
         return result
 
     async def _one(
@@ -205,8 +232,11 @@ class Reconciler:
         self._planned_s += time.monotonic() - began
         if dry:
             return outcome
+        holds = outcome.originals.holds and not outcome.given_back
+        mine.noted = mine.noted if holds else None  # before the watch tells of the write
         failed = await self._act(subject, outcome)
         mine.kept = outcome.kept if not failed else kept
+        mine.noted = outcome.originals if holds and not failed else mine.noted
         self._onlooker.decided(Decided(key, outcome, problem, failed))
         hpa = self._cluster.hpas.get(held_key(subject.hpa), subject.hpa)
         contest = contested(hpa, MANAGER, subject.workload.ownership, mine.resets.count(now), failed)
@@ -235,24 +265,21 @@ class Reconciler:
             return str(error)
         return ""
 
-    async def _let_go(self, policy: Json) -> None:
-        """A policy that is not followed and is being deleted must not hang on our finalizer."""
-        finalizers = policy["metadata"].get("finalizers", [])
-        if "deletionTimestamp" not in policy["metadata"] or FINALIZER not in finalizers:
+    async def _let_go(self, policy: Json, now: datetime) -> None:
+        """A policy that is not followed and is being deleted waits until its floor has gone back, but not for ever."""
+        finalizers, since = policy["metadata"].get("finalizers", []), policy["metadata"].get("deletionTimestamp")
+        if since is None or FINALIZER not in finalizers:
+            return
+        name = f"{policy['metadata']['namespace']}/{policy['metadata']['name']}"
+        left = [(hpa, one) for hpa in self._cluster.hpas.values() if (one := read(hpa)) and one.policy == name]
+        if left and now - datetime.fromisoformat(since) <= GIVEN_UP:
             return
         try:
-            await self._give_back_all(policy)
+            for hpa, noted in left:
+                await self._cluster.write_hpa(hpa, given_back(taken(hpa, name, noted.metric)), Ownership.SHARE)
             await self._cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
         except ClusterError as error:
             _LOG.warning("%s: %s", policy["metadata"]["name"], error)
-
-    async def _give_back_all(self, policy: Json) -> None:
-        name = f"{policy['metadata']['namespace']}/{policy['metadata']['name']}"
-        for hpa in list(self._cluster.hpas.values()):
-            noted = read(hpa)
-            if noted is not None and noted.policy == name:
-                change = given_back(taken(hpa, name, noted.metric))
-                await self._cluster.write_hpa(hpa, change, Ownership.SHARE)
 
     def _tell(self, policy: Json, mine: _Policy, status: Json, now: datetime) -> None:
         if due(mine.status or policy.get("status", {}), status, mine.written_at, now):

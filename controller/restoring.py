@@ -6,13 +6,14 @@ as its owner has it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from controller.domain import Ownership
-from controller.errors import BadPolicy
+from controller.errors import BadPolicy, ClusterError
 from controller.hpa_patch import Change
 from controller.hpa_wish import Alone, wish_of
 from controller.originals import ANNOTATION, FINALIZER, Originals, given_back, lowered, raising, read, taken
@@ -20,6 +21,7 @@ from controller.policy import resolve_object
 from controller.subjects import Key
 
 Json = dict[str, Any]
+_LOG = logging.getLogger(__name__)
 USUAL_PERCENT = 10.0
 """Of a floor, per minute, where its policy is gone or cannot be read."""
 
@@ -34,12 +36,13 @@ class Cluster(Protocol):
 
 @dataclass(frozen=True)
 class Step:
-    """What one step did with an HPA: from which floor to which, and whether nothing of ours is left."""
+    """What one step did with an HPA: from which floor to which, whether nothing of ours is left, and why it failed."""
 
     hpa: str
     before: int
     after: int
     done: bool
+    failed: str = ""
 
 
 def age_of(lease: Json, now: datetime) -> timedelta:
@@ -52,18 +55,29 @@ async def step_back(
     cluster: Cluster, hpas: Mapping[Key, Json], policies: Mapping[Key, Json], share: float, now: datetime
 ) -> list[Step]:
     """One step for every HPA that holds something of ours. `share` of a minute's ramp; infinite: all at once."""
-    steps = []
-    for key, hpa in sorted(hpas.items()):
-        noted = read(hpa)
-        if noted is None:
-            continue
-        originals = taken(hpa, noted.policy, noted.metric)
-        after = _after(hpa, originals, policies, share, now)
-        done = after <= originals.floor
-        change = given_back(originals) if done else raising(originals, after, None)[0]
+    return [
+        await step_of(cluster, key, hpa, policies, share, now)
+        for key, hpa in sorted(hpas.items())
+        if read(hpa) is not None
+    ]
+
+
+async def step_of(
+    cluster: Cluster, key: Key, hpa: Json, policies: Mapping[Key, Json], share: float, now: datetime
+) -> Step:
+    """One step for one HPA on which something is noted. What cannot be written must not keep the others as they are."""
+    noted = read(hpa)
+    assert noted is not None, "something is noted"
+    originals = taken(hpa, noted.policy, noted.metric)
+    name, after = "/".join(key), _after(hpa, originals, policies, share, now)
+    done = after <= originals.floor
+    change = given_back(originals) if done else raising(originals, after, None)[0]
+    try:
         written = await cluster.write_hpa(hpa, change, Ownership.SHARE)
-        steps.append(Step("/".join(key), originals.ours, written["spec"].get("minReplicas", 1), done))
-    return steps
+    except (BadPolicy, ClusterError) as error:
+        _LOG.warning("%s: not given back: %s", name, error)
+        return Step(name, originals.ours, originals.ours, False, str(error))
+    return Step(name, originals.ours, written["spec"].get("minReplicas", 1), done)
 
 
 async def let_go(cluster: Cluster, hpas: Mapping[Key, Json], policies: Mapping[Key, Json]) -> None:
@@ -71,8 +85,12 @@ async def let_go(cluster: Cluster, hpas: Mapping[Key, Json], policies: Mapping[K
     noted = {one.policy for one in map(read, hpas.values()) if one is not None}
     for key, policy in sorted(policies.items()):
         finalizers = policy["metadata"].get("finalizers", [])
-        if FINALIZER in finalizers and "/".join(key) not in noted:
+        if FINALIZER not in finalizers or "/".join(key) in noted:
+            continue
+        try:
             await cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
+        except ClusterError as error:
+            _LOG.warning("%s: its finalizer stays: %s", "/".join(key), error)
 
 
 def holding(hpas: Mapping[Key, Json]) -> list[str]:

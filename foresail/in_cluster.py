@@ -43,6 +43,9 @@ _MINUTE = timedelta(minutes=1)
 _BEGINNING = timedelta(seconds=2)
 """Of each tick, for reading histories that are new: a hundredth of a second for each day of each signal is enough to
 make the first tick of hundreds of policies take minutes."""
+_ATTEMPTS = 3
+_PAUSE_S = 5.0
+"""At an HPA that cannot be written, and between two of them, where no other is left."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -233,20 +236,24 @@ async def _nobody_leads(api: Api, settings: ControllerSettings, age: timedelta) 
 
 
 async def _walk(cluster: KubeCluster, one_step: bool, within: timedelta | None) -> int:
+    """1 where an HPA could not be written to the end, whatever became of the others."""
     steps = 0 if within is None else max(1, within // _MINUTE + 1)
-    taken = 0
+    taken = failures = 0
     while True:
         share = float("inf") if steps and taken + 1 >= steps else max(1.0, 10 / steps) if steps else 1.0
         done = await step_back(cluster, cluster.hpas, cluster.policies, share, datetime.now(UTC))  # noqa: TID251
         taken += 1
         for one in done:
-            err.print(f"{one.hpa}: {one.before} → {one.after}{', given back' if one.done else ''}")
-        if all(one.done for one in done):
+            err.print(
+                f"{one.hpa}: " + (one.failed or f"{one.before} → {one.after}{', given back' if one.done else ''}")
+            )
+        failed, going = any(one.failed for one in done), any(not (one.done or one.failed) for one in done)
+        failures = failures + 1 if failed and not going else 0
+        if not going:
             await let_go(cluster, cluster.hpas, cluster.policies)
-            return 0
-        if one_step:
-            return 0
-        await asyncio.sleep(_MINUTE.total_seconds())
+        if one_step or failures == _ATTEMPTS or not (going or failed):
+            return 1 if failed else 0
+        await asyncio.sleep(_MINUTE.total_seconds() if going else _PAUSE_S)
 
 
 @contextlib.asynccontextmanager

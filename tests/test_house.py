@@ -46,6 +46,7 @@ TOUCHES_THE_WORLD = {
         "hpa_wish",
         "json_log",
         "ledger_folder",
+        "leftovers",
         "live_forecasts",
         "loop",
         "metrics",

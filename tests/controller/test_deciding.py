@@ -11,7 +11,7 @@ import pytest
 from controller.deciding import GIVEN_UP, HELD_BLIND, Kept, Outcome, decide
 from controller.decision.plan import first_memory
 from controller.domain import Mode
-from controller.hpa_patch import operations
+from controller.hpa_patch import operations, target_of
 from controller.originals import ANNOTATION, raising, taken
 from controller.subjects import Subject, subjects
 from forecaster.forecast import Forecast
@@ -148,3 +148,26 @@ def test_beyond_the_maximum_begins_with_the_first_minute_that_may_need_more() ->
     for one, step in ((late, 3), (only_together, forecast.window.first)):
         outcome = decided(subject, [one])
         assert (outcome.limited, outcome.limited_from) == (9, forecast.origin + step * forecast.step)
+
+
+@pytest.mark.parametrize("levers", [["Floor"], ["Floor", "Target"]])
+def test_a_target_goes_back_before_it_is_forgotten(levers: list[str]) -> None:
+    """Without the lever, or with another metric, nothing else would ever give back the target that was moved."""
+    other: Json = {"target": {"metric": "queue", "min": "5", "max": "9"}} if "Target" in levers else {}
+    subject = a_subject(levers=["Target"], target={"metric": "connections", "min": "600", "max": "900"})
+    originals = taken(subject.hpa, "chat/gateway", "connections")
+    moved = applied(subject.hpa, operations(subject.hpa, raising(originals, 2, 850.0)[0]))
+    assert target_of(moved, "connections") == "850"
+    metric, shown = average(4, 2, "7", name="queue")
+    moved["spec"]["metrics"].append(metric)
+    moved["status"]["currentMetrics"].append(shown)
+    policy = a_policy(mode="Active", levers=levers, **other)
+    follower = subjects({("chat", "gateway"): policy}, {("chat", "gateway"): moved})["chat", "gateway"]
+    assert isinstance(follower, Subject)
+    first = decided(follower, RISE)
+    hpa = after(follower, first)
+    assert target_of(hpa, "connections") == "700"
+    second = decided(replace(follower, hpa=hpa), RISE, first.kept)
+    hpa = after(replace(follower, hpa=hpa), second)
+    assert target_of(hpa, "queue") == ("7" if levers == ["Floor"] else "9")
+    assert target_of(hpa, "connections") == "700"

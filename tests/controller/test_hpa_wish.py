@@ -139,3 +139,17 @@ def test_a_floor_of_none_is_kedas_and_its_hpa_has_one() -> None:
     none = settled(lambda n: an_hpa(average(60, n), floor=0, replicas=n), Originals("chat/chat", 0, 0), 2)
     one = settled(lambda n: an_hpa(average(60, n), floor=1, replicas=n), Originals("chat/chat", 1, 1), 2)
     assert none == one == 1
+
+
+def test_two_metrics_of_one_name_are_two() -> None:
+    """As the cpu of two containers: were they one, the wish would be unknown for ever and no floor ever given back."""
+
+    def container(name: str, utilization: int) -> tuple[Json, Json]:
+        part = {"name": "cpu", "container": name}
+        target = {"type": "Utilization", "averageUtilization": 70}
+        kind = {"type": "ContainerResource"}
+        return {**kind, "containerResource": {**part, "target": target}}, {
+            **kind, "containerResource": {**part, "current": {"averageUtilization": utilization, "averageValue": "1m"}}
+        }  # fmt: skip
+
+    assert settled(lambda n: an_hpa(container("app", 350 // n), container("proxy", 70 // n), replicas=n), None, 1) == 5

@@ -333,6 +333,41 @@ async def test_a_successor_goes_on_without_a_flap(stage: Stage, owner: Api) -> N
     assert len(versions) == 1
 
 
+async def test_an_owner_who_replaces_gets_the_floor_back_and_later_their_own(stage: Stage, owner: Api) -> None:
+    """A replace takes the note with it, and every other trace of us on the HPA."""
+    await _make_policy(owner, stage)
+    async with controller(stage, World(peak=350.0)):
+        await until(lambda: stage.pods == 4)
+        for low in (4, 3):  # with the floor as it stands, and with another
+            made = the_hpa(stage.namespace, label=f"replaced-{low}")
+            made["spec"]["minReplicas"] = low
+            await owner.replace(hpa_path(stage.namespace, "gateway"), made)
+            await until(lambda: ANNOTATION in stage.hpa["metadata"].get("annotations", {}), 5)
+            assert stage.hpa["spec"]["minReplicas"] == 4
+        stage.edit(mode="Paused")
+        await until(lambda: ANNOTATION not in stage.hpa["metadata"].get("annotations", {}))
+        assert stage.hpa["spec"]["minReplicas"] == 3
+
+
+async def test_another_policy_takes_over_and_knows_whose_the_floor_is(stage: Stage, owner: Api) -> None:
+    """The first is taken away by force, as people do where a finalizer is in their way."""
+    original = stage.hpa["spec"]
+    await _make_policy(owner, stage)
+    async with controller(stage, World(peak=250.0)):
+        await until(lambda: stage.pods == 3)
+    path = f"{policies_path(stage.namespace)}/gateway"
+    await owner.delete(path)
+    await owner.patch(path, {"metadata": {"finalizers": None}})
+    renamed = a_policy(stage.namespace)
+    renamed["metadata"]["name"] = "renamed"
+    await owner.create(policies_path(stage.namespace), renamed)
+    async with controller(stage, World(peak=250.0), "two"):
+        await until(lambda: "renamed" in stage.hpa["metadata"]["annotations"][ANNOTATION])
+        assert stage.hpa["spec"]["minReplicas"] == 3
+        await owner.delete(f"{policies_path(stage.namespace)}/renamed")
+        await until(lambda: stage.hpa["spec"] == original)
+
+
 async def test_a_prometheus_that_is_away_takes_no_pods(stage: Stage, owner: Api) -> None:
     await _make_policy(owner, stage)
     world = World(peak=950.0)

@@ -82,14 +82,32 @@ class OwnerAndController(RuleBasedStateMachine):
 TestOwnerAndController = OwnerAndController.TestCase
 
 
-def test_what_another_policy_noted_is_not_ours() -> None:
+def test_what_another_policy_noted_is_not_the_owners() -> None:
+    """A policy that is renamed, or that takes over, must not take the floor of the other for the owner's minimum."""
     change, _ = raising(taken(an_hpa(2), "chat/other", None), 6, None)
     hpa = applied(an_hpa(2), operations(an_hpa(2), change))
-    assert taken(hpa, "chat/gateway", None) == Originals("chat/gateway", 6, 6)
+    assert taken(hpa, "chat/gateway", None) == Originals("chat/gateway", 2, 6)
+
+
+def test_a_note_beyond_the_maximum_is_given_back_within_it() -> None:
+    hpa = an_hpa(6, {ANNOTATION: Originals("chat/gateway", 1000, 6).text()})
+    assert taken(hpa, "chat/gateway", None).floor == hpa["spec"]["maxReplicas"]
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "[]", "{}", '{"policy":"a/b","floor":"2","ours":3}', '{"policy":"a/b","floor":2,"ours":-1}']
+    "text",
+    [
+        "",
+        "x",
+        "[]",
+        "{}",
+        '{"policy":"a/b","floor":"2","ours":3}',
+        '{"policy":"a/b","floor":2,"ours":-1}',
+        '{"policy":1,"floor":2,"ours":3}',
+        '{"policy":"a/b","floor":2,"ours":3,"metric":"connections","target":"many","ours_target":"7"}',
+        '{"policy":"a/b","floor":2,"ours":3,"metric":"connections","target":7,"ours_target":"7"}',
+        '{"policy":"a/b","floor":2,"ours":3,"metric":["connections"]}',
+    ],
 )
 def test_a_note_that_makes_no_sense_is_none(text: str) -> None:
     assert read(an_hpa(2, {ANNOTATION: text})) is None

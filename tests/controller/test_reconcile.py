@@ -16,7 +16,7 @@ from controller.errors import ApiAway, Conflict
 from controller.hpa_patch import Change, operations
 from controller.live_forecasts import LiveForecasts
 from controller.onlooker import Decided, Onlooker
-from controller.originals import FINALIZER, Originals, raising
+from controller.originals import FINALIZER, Originals, raising, read
 from controller.reconcile import Reconciler
 from controller.subjects import Key, Refusal
 from controller.telling import Told
@@ -216,13 +216,58 @@ async def test_a_reset_is_put_right_so_many_times_an_hour() -> None:
     assert cluster.events[-1].reason == "FloorReset"
 
 
-async def test_a_policy_that_goes_takes_its_floor_with_it() -> None:
-    leaving = a_policy(mode="Active", hpaRef={"name": "nobody"})
-    leaving["metadata"] |= {"deletionTimestamp": at().isoformat(), "finalizers": ["other", FINALIZER]}
-    cluster = Memory(leaving, ours=9)
+@pytest.mark.parametrize("leaving", [False, True])
+async def test_a_policy_that_is_not_followed_gives_its_floor_back_by_the_ramp(leaving: bool) -> None:
+    """Whether it is deleted or not: nothing is dropped at once, and nothing stays."""
+    policy = a_policy(mode="Active", unknown=1)
+    policy["metadata"]["finalizers"] = ["other", FINALIZER]
+    if leaving:
+        policy["metadata"]["deletionTimestamp"] = at().isoformat()
+    cluster = Memory(policy, ours=9)
+    reconciler = await ticked(cluster, 1)
+    floors: list[int] = []
+    for minute in range(1, 14):
+        assert (FINALIZER in policy["metadata"]["finalizers"]) or floors[-1] == 2
+        await reconciler.tick(at(minute, 2))
+        floors.append(cluster.hpas[KEY]["spec"]["minReplicas"])
+    assert floors == [8, 7, 6, 5, 4, 3, 2, *[2] * 6]
+    assert policy["metadata"]["finalizers"] == (["other"] if leaving else ["other", FINALIZER])
+
+
+async def test_a_deletion_does_not_wait_for_ever() -> None:
+    policy = a_policy(mode="Active", unknown=1)
+    policy["metadata"] |= {"finalizers": [FINALIZER], "deletionTimestamp": at(-16).isoformat()}
+    cluster = Memory(policy, ours=9)
     await ticked(cluster, 1)
-    assert leaving["metadata"]["finalizers"] == ["other"]
-    assert cluster.hpas[KEY]["spec"]["minReplicas"] == 2
+    assert (policy["metadata"]["finalizers"], cluster.hpas[KEY]["spec"]["minReplicas"]) == ([], 2)
+
+
+async def test_a_copy_of_the_hpa_is_not_the_policys() -> None:
+    """It bears the note of the one that it was copied from, and its owner may well set it to what they like."""
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    reconciler = await ticked(cluster)
+    copied = cluster.hpas[KEY]
+    copied = {**copied, "metadata": {**copied["metadata"], "name": "copy", "uid": "2"}}
+    copied = {**copied, "spec": {**copied["spec"], "minReplicas": 3}}
+    assert not await reconciler.reassert(copied, at(1))
+    assert not cluster.events or cluster.events[-1].reason != "FloorReset"
+
+
+@pytest.mark.parametrize(("left", "owners"), [(9, 2), (3, 3)])
+async def test_a_note_that_was_dropped_is_put_back(left: int, owners: int) -> None:
+    """A replace (kubectl replace, helm --force) drops the note, and mostly the floor with it."""
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    reconciler = await ticked(cluster)
+    raised = cluster.hpas[KEY]
+    assert raised["spec"]["minReplicas"] == 9
+    metadata = {**raised["metadata"], "annotations": {}}
+    replaced = {**raised, "metadata": metadata, "spec": {**raised["spec"], "minReplicas": left}}
+    assert reconciler.was_reset(replaced)
+    assert await reconciler.reassert(replaced, at(1))
+    assert read(cluster.hpas[KEY]) == Originals("chat/gateway", owners, 9)
+    cluster.hpas[KEY] = replaced  # and with another leader, who knows of it by the status alone
+    await (await ticked(cluster)).tick(at(1, 15))
+    assert read(cluster.hpas[KEY]) == Originals("chat/gateway", owners, 9)
 
 
 async def test_a_status_that_is_not_taken_is_written_later(caplog: pytest.LogCaptureFixture) -> None:

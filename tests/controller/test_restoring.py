@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from controller.domain import Ownership
+from controller.errors import Forbidden
 from controller.hpa_patch import Change, operations
 from controller.originals import ANNOTATION, FINALIZER
 from controller.restoring import age_of, holding, let_go, step_back
@@ -19,18 +21,27 @@ from tests.helpers.builders import at
 Json = dict[str, Any]
 
 
+KEY = ("chat", "gateway")
+
+
 class Hpas(dict[tuple[str, str], Json]):
-    """HPAs that take what is written; `freed`: which policies were told what finalizers are left."""
+    """HPAs that take what is written, but for those of the names `refused`.
+
+    freed  which policies were told what finalizers are left
+    """
 
     freed: list[tuple[str, list[str]]]
+    refused: Collection[str] = ()
 
     async def write_finalizers(self, policy: Json, finalizers: list[str]) -> None:
         self.freed.append((policy["metadata"]["name"], finalizers))
 
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
         assert ownership is Ownership.SHARE
+        if hpa["metadata"]["name"] in self.refused:
+            raise Forbidden("PATCH", 403, "Forbidden", "a webhook says no")
         after = applied(hpa, operations(hpa, change))
-        self["chat", "gateway"] = after
+        self["chat", hpa["metadata"]["name"]] = after
         return after
 
 
@@ -100,3 +111,13 @@ async def test_a_policy_waits_for_nobody_once_its_hpa_is_given_back() -> None:
     await walked(hpas, policies, share=float("inf"))
     await let_go(hpas, hpas, policies)
     assert hpas.freed == [(policy["metadata"]["name"], ["another.dev/keeps"])]
+
+
+async def test_one_hpa_that_cannot_be_written_keeps_no_other() -> None:
+    hpas = held()
+    hpas["chat", "a"] = {**hpas[KEY], "metadata": {**hpas[KEY]["metadata"], "name": "a"}}
+    hpas.refused = {"a"}
+    first, second = await step_back(hpas, hpas, {}, float("inf"), at())
+    assert (first.hpa, first.after, first.done) == ("chat/a", 20, False)
+    assert "a webhook says no" in first.failed
+    assert (second.after, second.done, second.failed) == (2, True, "")

@@ -8,7 +8,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -124,6 +126,75 @@ def test_restore_waits_for_nobody_who_is_alive(cluster: ControlPlane, namespace:
     hpa = cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")
     assert (now.returncode, hpa["spec"]["minReplicas"]) == (0, 2), log
     assert not hpa["metadata"].get("annotations")
+
+
+def test_restore_believes_no_clock(cluster: ControlPlane, namespace: str) -> None:
+    """A Lease that is renewed is no stale one, though the time in it is an hour old: two nodes' clocks may differ."""
+    raise_floor(cluster, 8)
+    leases = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
+    spec = {"holderIdentity": "one", "leaseDurationSeconds": 15}
+    cluster.api.create(leases, {"metadata": {"name": "skewed"}, "spec": {**spec, "renewTime": _an_hour_ago()}})
+    process = command(cluster, "restore", "--if-stale", "45s", LEASE_NAME="skewed")
+    while process.poll() is None:
+        cluster.api.patch(f"{leases}/skewed", {"spec": {"renewTime": _an_hour_ago()}})
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.5)
+    _, log = process.communicate(timeout=60)
+    assert (process.returncode, "is being renewed" in log) == (0, True), log
+    assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")["spec"]["minReplicas"] == 8
+    process = command(cluster, "restore", "--if-stale", "45s", LEASE_NAME="skewed")
+    _, log = process.communicate(timeout=60)
+    assert (process.returncode, "8 → " in log) == (0, True), log
+
+
+def _an_hour_ago() -> str:
+    return (datetime.now(UTC) - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: TID251
+
+
+def test_restore_says_what_it_could_not_give_back(cluster: ControlPlane, namespace: str) -> None:
+    """An admission policy stands in the way of one HPA; the other goes back all the same."""
+    raise_floor(cluster, 8)
+    other = an_hpa("another", [an_external_metric("connections", "70")], low=2, high=12)
+    cluster.api.create(hpas_path(NAMESPACE), other)
+    path = f"{hpas_path(NAMESPACE)}/another"
+    change, _ = raising(taken(cluster.api.get(path), f"{NAMESPACE}/another", None), 8, None)
+    note = {"annotations": dict(change.annotations)}
+    cluster.api.patch(path, {"spec": {"minReplicas": 8}, "metadata": note})
+    admission = "/apis/admissionregistration.k8s.io/v1"
+    frozen = {
+        "failurePolicy": "Fail",
+        "matchConstraints": {
+            "resourceRules": [
+                {"apiGroups": ["autoscaling"], "apiVersions": ["v2"], "operations": ["UPDATE"],
+                 "resources": ["horizontalpodautoscalers"]}
+            ]
+        },
+        "validations": [{"expression": "object.metadata.name != 'another'", "message": "frozen"}],
+    }  # fmt: skip
+    cluster.api.create(f"{admission}/validatingadmissionpolicies", {"metadata": {"name": "frozen"}, "spec": frozen})
+    binding = {"policyName": "frozen", "validationActions": ["Deny"]}
+    cluster.api.create(
+        f"{admission}/validatingadmissionpolicybindings", {"metadata": {"name": "frozen"}, "spec": binding}
+    )
+    try:
+        until(lambda: _refused(cluster, path))
+        now = command(cluster, "restore", "--now")
+        _, log = now.communicate(timeout=100)
+        assert (now.returncode, "frozen" in log) == (1, True), log
+        assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")["spec"]["minReplicas"] == 2
+        assert cluster.api.get(path)["spec"]["minReplicas"] == 8
+    finally:
+        for kind in ("validatingadmissionpolicybindings", "validatingadmissionpolicies"):
+            cluster.api.delete(f"{admission}/{kind}/frozen")
+        cluster.api.delete(path)
+
+
+def _refused(cluster: ControlPlane, path: str) -> bool:
+    try:
+        cluster.api.patch(path, {"metadata": {"labels": {"tried": str(time.monotonic_ns())}}})
+    except ApiError:
+        return True
+    return False
 
 
 def test_restore_stops_the_controllers_first(cluster: ControlPlane, namespace: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from controller.errors import ClusterError, Forbidden, Gone, NotFound
+from controller.errors import ApiRefused, ClusterError, Forbidden, Gone, NotFound, TooMany
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -23,6 +23,10 @@ OnChange = Callable[[str, Json], None]
 """Called with ADDED, MODIFIED or DELETED, and the object."""
 
 _PAGE = 500
+_SHORT_S = 1.0
+"""A watch that ends sooner, and has said nothing, is no watch: something in between may end each of them at once."""
+_PATIENT_FOR = 3
+"""Refusals in a row of a watch from one version; then it is listed anew, as after a restore of an older etcd."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -97,13 +101,14 @@ class Reflector:
         """Follows the server until it is cancelled; nothing that the server does ends it."""
         failures = 0
         while True:
-            heard = self.seen_at
+            heard, began = self.seen_at, time.monotonic()
             try:
                 self.attempts += 1
                 if not self._version:
                     await self._list()
                 await self._watch()
-                failures = 0
+                followed = self.seen_at > heard or time.monotonic() - began > _SHORT_S
+                failures = 0 if followed else failures + 1
             except Gone:
                 self._version = ""
                 failures = 0 if self.seen_at > heard else failures + 1
@@ -115,6 +120,7 @@ class Reflector:
                     _LOG.warning("following %s: %s", self.path, error)
             except ClusterError as error:
                 failures = 1 if self.seen_at > heard else failures + 1
+                self._doubt(error, failures)
                 if failures in (1, 10, 100):
                     _LOG.warning("following %s: %s", self.path, error)
             if failures:
@@ -126,6 +132,11 @@ class Reflector:
             self._tell("DELETED", self.objects.pop(key))
         self._version, self.seen_at, self.synced = "", time.monotonic(), True
         self._changed.set()
+
+    def _doubt(self, error: ClusterError, failures: int) -> None:
+        """After refusals in a row it is the version that the server does not know."""
+        if isinstance(error, ApiRefused) and not isinstance(error, TooMany) and failures > _PATIENT_FOR:
+            self._version = ""
 
     async def until_synced(self) -> None:
         """Returns when the first list is there."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from controller.adapters.kube.reflector import Patience, Reflector
-from controller.errors import ApiAway, Gone, NotFound
+from controller.errors import ApiAway, ApiRefused, Gone, NotFound
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.controller.adapters.kube.access import behind_a_proxy
 
@@ -82,7 +82,7 @@ class Script:
 
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
-        self.lists = 0
+        self.lists = self.watches = 0
 
     async def get(self, path: str, params: Any = None) -> Json:
         self.lists += 1
@@ -90,7 +90,10 @@ class Script:
         return {"items": items, "metadata": {"resourceVersion": str(self.lists)}}
 
     async def watch(self, path: str, params: Any, silence_s: float) -> AsyncIterator[Json]:
+        self.watches += 1
         answer = self.answers.pop(0) if self.answers else ApiAway("away")
+        if answer is None:
+            return
         if isinstance(answer, Exception):
             raise answer
         yield answer  # type: ignore[misc]
@@ -102,6 +105,24 @@ async def test_what_is_gone_is_listed_anew() -> None:
     async with running(reflector):
         await until(lambda: server.lists == 3)
     assert reflector.objects["b", "a"]["metadata"]["resourceVersion"] == "3"
+
+
+async def test_a_version_that_is_refused_again_and_again_is_given_up() -> None:
+    """After a restore of an older etcd the server knows of no such version, and says so without 410."""
+    unknown = [ApiRefused("watch", 504, "Timeout", "Too large resource version") for _ in range(6)]
+    reflector = Reflector(server := Script(*unknown), "/a", patience=Patience(first=0.01, longest=0.01))
+    async with running(reflector):
+        await until(lambda: server.watches >= 8)
+    assert server.lists == 2
+
+
+async def test_watches_that_end_at_once_are_not_a_storm() -> None:
+    reflector = Reflector(server := Script(*[None] * 10_000), "/a", patience=Patience(first=0.2, longest=30))
+    async with running(reflector):
+        await until(lambda: server.watches == 4)
+        began = server.watches
+        await asyncio.sleep(0.5)
+        assert server.watches - began <= 2
 
 
 async def test_it_says_for_how_long_nothing_was_heard() -> None:

@@ -166,6 +166,14 @@ def test_what_a_cluster_lacks_is_left_out_and_said(helm_4: Program) -> None:
     assert {"Ingress", "NetworkPolicy", "ConfigMap"} <= kinds
 
 
+def test_rules_without_the_monitors_that_they_read_are_left_out(helm_4: Program) -> None:
+    """They know the parts by the job of the PodMonitors: without, the alert of an absent controller always fires."""
+    alone = rendered(helm_4, "--set", "monitoring.rules.enabled=true")
+    both = rendered(helm_4, "--set", "monitoring.rules.enabled=true,monitoring.podMonitors.enabled=true")
+    assert "PrometheusRule" not in {one["kind"] for one in alone}
+    assert "PrometheusRule" in {one["kind"] for one in both}
+
+
 def test_the_checksum_follows_the_settings(helm_4: Program) -> None:
     def checksum(*arguments: str) -> str:
         deployment = of_kind(rendered(helm_4, *arguments), "Deployment", "foresail-controller")

@@ -77,14 +77,9 @@ class Signals(Protocol):
 
 @dataclass
 class _Policy:
-    """What is kept of one policy between ticks.
-
-    noted   what stands on its HPA of ours, None where nothing does
-    status  as it was written; `told` as events were last made of it
-    """
+    """What is kept of one policy between ticks: `status` as it was written, `told` as events were last made of it."""
 
     kept: Kept | None = None
-    noted: Originals | None = None
     status: Json = field(default_factory=dict)
     told: Json = field(default_factory=dict)
     written_at: datetime | None = None
@@ -110,6 +105,8 @@ class Reconciler:
         self._planned_s = 0.0
         self._known: dict[Key, _Policy] = {}
         self._due: list[tuple[Json, _Policy, Json]] = []
+        self._noted: dict[str, Originals] = {}
+        """By the uid of the HPA: what was noted last and is in force; a replace drops the note, with the floor."""
         self._leftovers = Leftovers()
 
     async def tick(self, now: datetime, *, dry: bool = False) -> dict[Key, Outcome | Refusal]:
@@ -139,19 +136,15 @@ class Reconciler:
     def resign(self) -> None:
         """Forgets what it kept of every policy: whoever leads now goes on from the objects, and so will this one."""
         self._known.clear()
+        self._noted.clear()
 
     def was_reset(self, hpa: Json) -> bool:
         """Whether something of ours was in force and does not stand there any more, or is not noted any more."""
-        return was_reset(hpa) or (read(hpa) is None and self._noted(hpa) is not None)
-
-    def _noted(self, hpa: Json) -> Originals | None:
-        """What was noted last on an HPA of which the note is gone: a replace drops it, and the floor with it."""
-        uid = hpa["metadata"].get("uid")
-        return next((one.noted for one in self._known.values() if uid and one.kept and one.kept.hpa_uid == uid), None)
+        return was_reset(hpa) or (read(hpa) is None and hpa["metadata"].get("uid") in self._noted)
 
     async def reassert(self, hpa: Json, now: datetime) -> bool:
         """Puts back at once what an owner's apply has reset, before the HPA's next sync; whether anything was."""
-        noted = read(hpa) or self._noted(hpa)
+        noted = read(hpa) or self._noted.get(hpa["metadata"].get("uid", ""))
         if noted is None or not self.was_reset(hpa):
             return False
         key = next((k for k in self._known if f"{k[0]}/{k[1]}" == noted.policy), None)
@@ -209,7 +202,8 @@ class Reconciler:
         except Exception as error:  # noqa: BLE001  one policy must not end the others
             _LOG.exception("%s/%s: the tick failed", *key)
             result = Refusal("InternalError", f"{type(error).__name__}: {error}; the log has more")
-        mine.noted = None
+        if isinstance(one, Subject):
+            self._noted.pop(one.hpa["metadata"].get("uid", ""), None)
         if policy is not None and not dry:
             self._tell(policy, mine, refused(policy, result, now), now)
             await self._let_go(policy, now)
@@ -232,11 +226,13 @@ class Reconciler:
         self._planned_s += time.monotonic() - began
         if dry:
             return outcome
-        holds = outcome.originals.holds and not outcome.given_back
-        mine.noted = mine.noted if holds else None  # before the watch tells of the write
+        uid, holds = subject.hpa["metadata"].get("uid", ""), outcome.originals.holds and not outcome.given_back
+        if not holds:
+            self._noted.pop(uid, None)  # before the watch tells of the write
         failed = await self._act(subject, outcome)
         mine.kept = outcome.kept if not failed else kept
-        mine.noted = outcome.originals if holds and not failed else mine.noted
+        if holds and not failed:
+            self._noted[uid] = outcome.originals
         self._onlooker.decided(Decided(key, outcome, problem, failed))
         hpa = self._cluster.hpas.get(held_key(subject.hpa), subject.hpa)
         contest = contested(hpa, MANAGER, subject.workload.ownership, mine.resets.count(now), failed)

@@ -166,6 +166,19 @@ def test_what_a_cluster_lacks_is_left_out_and_said(helm_4: Program) -> None:
     assert {"Ingress", "NetworkPolicy", "ConfigMap"} <= kinds
 
 
+def test_every_pod_is_let_through_by_one_network_policy(helm_4: Program) -> None:
+    """In a namespace that denies the rest, a watchdog that reaches no API server would give nothing back."""
+    objects = rendered(helm_4, *VALUES["everything"])
+    selectors = [
+        one["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+        for one in objects
+        if one["kind"] == "NetworkPolicy"
+    ]
+    pods = pod_templates(objects).values()
+    components = {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in pods}
+    assert sorted(selectors) == sorted(components - {"test"})
+
+
 def test_rules_without_the_monitors_that_they_read_are_left_out(helm_4: Program) -> None:
     """They know the parts by the job of the PodMonitors: without, the alert of an absent controller always fires."""
     alone = rendered(helm_4, "--set", "monitoring.rules.enabled=true")

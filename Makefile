@@ -13,7 +13,7 @@ HELD_OUT := twitter_stream* synthetic_ws*
 
 .PHONY: help
 help: ## List these targets
-	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{ printf "  make %-20s %s\n", $$1, $$2 }'
 
 .PHONY: demo
 demo: environment-demo ## The whole loop on this machine: ARGS="--headless --minutes 4 --json out.json"

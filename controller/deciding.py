@@ -15,7 +15,7 @@ from typing import Any
 from controller.decision.capacity import pods_for
 from controller.decision.plan import first_memory, plan
 from controller.domain import Bounds, Decision, Lever, Memory, Mode, Observed, Policy, Reading, Reason, Signal
-from controller.hpa_patch import Change
+from controller.hpa_patch import Change, floor_of
 from controller.hpa_wish import Alone, HpaWish, wish_of
 from controller.originals import Originals, as_number, given_back, raising, read, taken, told
 from controller.subjects import Subject
@@ -53,6 +53,7 @@ class Outcome:
     policy     as it was followed: its bounds within the HPA's, its mode
     change     of the HPA; None: leave it as it is
     originals  as they will be noted; given_back says that nothing of ours is left by this change
+    moved      minReplicas as it stands and as it is to be, where the change moves it
     limited    replicas that the forecast peaks at, where that is beyond the HPA's maximum, from `limited_from` on
     held       why the floor is held as it is; empty where it was decided
     """
@@ -66,6 +67,7 @@ class Outcome:
     change: Change | None
     originals: Originals
     given_back: bool
+    moved: tuple[int, int] | None = None
     limited: int | None = None
     limited_from: datetime | None = None
     held: str = ""
@@ -97,10 +99,13 @@ def decide(
     seen_at = kept.seen_at if blind or not forecasts else now
     after = replace(kept, memory=memory, alone=wish.alone, seen_at=seen_at)
     change, originals, back = _change(subject, policy, decision, originals, observed, now)
+    there, wanted = floor_of(hpa), None if change is None else change.floor
+    moved = (there, wanted) if wanted is not None and wanted != there else None
     limited, limited_from = _beyond(policy, forecasts, hpa["spec"]["maxReplicas"])
     return Outcome(
         policy=policy, observed=observed, forecasts=tuple(forecasts), before=kept.memory, decision=decision, kept=after,
-        change=change, originals=originals, given_back=back, held=waiting, limited=limited, limited_from=limited_from,
+        change=change, originals=originals, given_back=back, moved=moved, held=waiting, limited=limited,
+        limited_from=limited_from,
     )  # fmt: skip
 
 

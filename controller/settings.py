@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import socket
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,6 +17,8 @@ from controller.errors import BadPolicy
 from forecaster.prometheus import PrometheusSource
 
 PREFIX = "FORESAIL_CONTROLLER_"
+_PROCESS = secrets.token_hex(3)
+"""Two on one machine, or in two pods with its name, are two in the election."""
 _SERVICE_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
 
 
@@ -36,7 +39,9 @@ class ControllerSettings(BaseModel):
     namespace: Annotated[str, Field(description="the only namespace that is looked at; all where it is empty")] = ""
     lease_namespace: Annotated[str, Field(min_length=1, description="where the Lease is")] = "default"
     lease_name: Annotated[str, Field(min_length=1)] = "foresail-controller"
-    identity: Annotated[str, Field(description="who this is in the election; the host's name by default")] = ""
+    identity: Annotated[
+        str, Field(description="who this is in the election; by default the host's name and some letters")
+    ] = ""
     tick_s: Annotated[float, Field(ge=1, le=60, description="seconds between two ticks")] = 15.0
     model: Annotated[str, Field(min_length=1, description="a shipped model, or a folder of one")] = "base"
     host: Annotated[str, Field(description="address of probes, metrics and read API")] = "127.0.0.1"
@@ -54,7 +59,7 @@ class ControllerSettings(BaseModel):
 
     @property
     def name(self) -> str:
-        return self.identity or socket.gethostname()
+        return self.identity or f"{socket.gethostname()}-{_PROCESS}"
 
     def source(self, url: str) -> PrometheusSource:
         """How a Prometheus is asked.

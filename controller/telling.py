@@ -21,6 +21,7 @@ _LONGEST = 900
 """Of the words of an event, which may be a thousand; the rest is for the id."""
 _UNCONTESTED = Condition(CONTESTED, False, "Uncontested")
 _NO_QUERY = "QueryRefused"
+_WRITE_FAILED = "WriteFailed"
 
 
 @dataclass(frozen=True)
@@ -118,10 +119,14 @@ def events_of(before: Json, after: Json, outcome: Outcome) -> list[Told]:
     """What is worth an event: a floor that moved, and a condition that flipped."""
     told = []
     decision = outcome.decision
-    if outcome.policy.mode is Mode.ACTIVE and decision.floor != decision.previous:
-        reason = "FloorRaised" if decision.floor > decision.previous else "FloorLowered"
-        id = decision_id(outcome.policy.name, decision.at)
-        told.append(Told("Normal", reason, f"{decision.summary()[:_LONGEST]} (decision {id})"))
+    written = not any(one["reason"] == _WRITE_FAILED for one in after["conditions"])
+    if outcome.policy.mode is Mode.ACTIVE and outcome.moved is not None and written:
+        there, wanted = outcome.moved
+        reason, id = "FloorRaised" if wanted > there else "FloorLowered", decision_id(outcome.policy.name, decision.at)
+        summary = decision.summary()
+        if decision.floor == decision.previous:  # decided before it could be written, while the policy observed
+            summary = f"minReplicas {there} → {wanted}: {summary}"
+        told.append(Told("Normal", reason, f"{summary[:_LONGEST]} (decision {id})"))
     old = {one["type"]: one["status"] for one in before.get("conditions", [])}
     for one in after["conditions"]:
         if old.get(one["type"], "False") != one["status"] and one["type"] in (LIMITED, DEGRADED, CONTESTED):
@@ -155,9 +160,12 @@ def _forecasting(outcome: Outcome, unforecast: Mapping[str, str]) -> Condition:
 
 def _acting(outcome: Outcome, failed: str) -> Condition:
     if failed:
-        return Condition(ACTING, False, "WriteFailed", failed)
+        return Condition(ACTING, False, _WRITE_FAILED, failed)
     if outcome.policy.mode is Mode.ACTIVE:
-        return Condition(ACTING, True, "Active", f"the floor is {max(outcome.decision.floor, outcome.originals.floor)}")
+        said = f"the floor is {max(outcome.decision.floor, outcome.originals.floor)}"
+        if outcome.observed.hpa_wish is None:
+            said += "; the HPA reports no metric, so what it would hold alone is unknown: it is only held or raised"
+        return Condition(ACTING, True, "Active", said)
     if not outcome.given_back:
         return Condition(ACTING, True, "HandingBack", f"the floor of {outcome.decision.floor} goes back by its ramp")
     return Condition(ACTING, False, outcome.policy.mode.value, "nothing is changed")

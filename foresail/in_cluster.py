@@ -19,7 +19,7 @@ from controller.adapters.kube.lease import Elector, Timing
 from controller.adapters.prometheus_feed import Feed
 from controller.cluster_metrics import ClusterMetrics
 from controller.deciding import Outcome
-from controller.errors import ApiAway, ControllerError, NotFound
+from controller.errors import ApiAway, ApiRefused, ClusterError, ControllerError, NotFound
 from controller.json_log import DecisionLog, log_as_json
 from controller.ledger_folder import LedgerFolder
 from controller.live_forecasts import LiveForecasts
@@ -43,6 +43,8 @@ _MINUTE = timedelta(minutes=1)
 _BEGINNING = timedelta(seconds=2)
 """Of each tick, for reading histories that are new: a hundredth of a second for each day of each signal is enough to
 make the first tick of hundreds of policies take minutes."""
+_ALIVE = timedelta(minutes=5)
+"""A Lease that was renewed within it is somebody's, whatever the clocks."""
 _ATTEMPTS = 3
 _PAUSE_S = 5.0
 """At an HPA that cannot be written, and between two of them, where no other is left."""
@@ -163,23 +165,23 @@ async def once(settings: ControllerSettings, kubeconfig: Path | None, *, dry: bo
         emit_json(rows, None)
     else:
         for name, row in rows.items():
-            out.print(
-                f"[bold]{name}[/bold]: " + "; ".join(f"{key} {value}" for key, value in row.items()), highlight=False
-            )
+            out.print(f"{name}: " + "; ".join(f"{key} {value}" for key, value in row.items()), highlight=False)
         if not rows:
-            out.print("no policies: kubectl get predictiveautoscalers -A has none")
+            where = f"-n {settings.namespace}" if settings.namespace else "-A"
+            out.print(f"no policies: `kubectl get predictiveautoscalers {where}` has none; make one, or look elsewhere")
     return 1 if any(isinstance(one, Refusal) for one in found.values()) else 0
 
 
 def _shown(one: Outcome | Refusal) -> dict[str, object]:
     if isinstance(one, Refusal):
         return {"refused": one.reason, "because": one.message}
-    change = one.change
+    targets = {} if one.change is None else one.change.targets
+    moves = [] if one.moved is None else ["minReplicas {} → {}".format(*one.moved)]
     return {
         "mode": one.policy.mode.value,
         "floor": one.decision.floor,
         "previous": one.decision.previous,
-        "writes": None if change is None else {"minReplicas": change.floor, **change.targets},
+        "writes": ", ".join([*moves, *(f"{name} {value}" for name, value in targets.items())]) or "nothing",
         "because": one.decision.summary(),
     }
 
@@ -190,6 +192,8 @@ async def restore(
     """Gives back step by step, a step a minute; with `if_stale` one step, and only where no controller is alive."""
     async with await Api.connect(kubeconfig) as api:
         age = await _last_renewal(api, settings)
+        if age == timedelta.max:
+            await _refuse_another_lease(api, settings)
         if if_stale is not None and age <= if_stale:
             err.print(f"the Lease was renewed {age.total_seconds():.0f} s ago; nothing to do")
             return 0
@@ -208,6 +212,26 @@ async def _last_renewal(api: Api, settings: ControllerSettings) -> timedelta:
         return age_of(await api.get(_lease_path(settings)), datetime.now(UTC))  # noqa: TID251
     except NotFound:
         return timedelta.max
+
+
+async def _refuse_another_lease(api: Api, settings: ControllerSettings) -> None:
+    """Raises ClusterError where controllers run by a Lease elsewhere: they would raise again what is given back.
+
+    The controller's own account may not look elsewhere, and need not: its settings name the Lease.
+    """
+    of_that_name = {"fieldSelector": f"metadata.name={settings.lease_name}"}
+    try:
+        found = await api.get("/apis/coordination.k8s.io/v1/leases", of_that_name)
+    except ApiRefused:
+        return
+    now = datetime.now(UTC)  # noqa: TID251
+    places = [one["metadata"]["namespace"] for one in found["items"] if age_of(one, now) < _ALIVE]
+    if elsewhere := [place for place in places if place != settings.lease_namespace]:
+        name, there = settings.lease_name, elsewhere[0]
+        raise ClusterError(
+            f"no Lease {settings.lease_namespace}/{name}, but {there}/{name} is there, whose controllers would put back"
+            f" what is given back; set FORESAIL_CONTROLLER_LEASE_NAMESPACE={there}"
+        )
 
 
 async def _is_renewed(api: Api, settings: ControllerSettings) -> bool:

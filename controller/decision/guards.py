@@ -157,10 +157,15 @@ def unpaid(proposal: Proposal, context: Context) -> Proposal:
 
 
 def never_below_hpa(proposal: Proposal, context: Context) -> Proposal:
-    """A floor is not released below what the HPA itself would hold, nor at all while that is unknown."""
+    """A floor is not released below what the HPA itself would hold, nor at all while that is unknown.
+
+    But for one that its owner has asked back: an HPA without metrics takes no pods by itself, and the ramp stays.
+    """
     floor, wish = context.memory.floor, context.observed.hpa_wish
     if context.runs_hot:
         wish = hot_wish(context.policy, context.observed)
+    if wish is None and context.policy.mode is Mode.PAUSED:
+        return proposal
     lowest = floor if wish is None else min(wish, floor)
     if proposal.replicas >= lowest:
         return proposal

@@ -13,7 +13,9 @@ from controller.settings import PREFIX, ControllerSettings, read_settings
 
 def test_without_variables_everything_has_a_default() -> None:
     assert read_settings({"PATH": "/bin"}) == ControllerSettings()
-    assert ControllerSettings().name == socket.gethostname()
+    assert ControllerSettings().name.startswith(f"{socket.gethostname()}-")
+    assert ControllerSettings().name == ControllerSettings().name
+    assert ControllerSettings(identity="one").name == "one"
 
 
 def test_each_variable_is_a_field() -> None:

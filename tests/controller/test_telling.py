@@ -56,7 +56,7 @@ def test_a_contest_is_told_and_its_end() -> None:
     calm = status_of(a_policy(), an_outcome(), Aside(), at())
     contest = Condition("Contested", True, "ResetTooOften", "20 times")
     fought = status_of(a_policy(), an_outcome(), Aside(contest=contest), at())
-    same = replace(an_outcome(), decision=replace(an_outcome().decision, previous=an_outcome().decision.floor))
+    same = replace(an_outcome(), moved=None)
     assert [(one.kind, one.reason) for one in events_of(calm, fought, same)] == [("Warning", "ResetTooOften")]
     assert [(one.kind, one.reason) for one in events_of(fought, calm, same)] == [("Normal", "Uncontested")]
 
@@ -114,3 +114,19 @@ def test_a_signal_that_cannot_be_forecast_says_why() -> None:
     found = {one["type"]: one for one in status["conditions"]}["Forecasting"]
     assert (found["status"], found["reason"]) == ("False", "NoForecast")
     assert found["message"] == "connections: an hour is needed, 20 min are there"
+
+
+def test_a_floor_that_was_decided_while_the_policy_observed_is_told_when_it_is_written() -> None:
+    outcome = an_outcome()
+    kept = replace(outcome, decision=replace(outcome.decision, previous=outcome.decision.floor))
+    (event,) = events_of({}, status_of(a_policy(), kept, Aside(), at()), kept)
+    assert event.reason == "FloorRaised"
+    assert event.note.startswith("minReplicas 2 → 9: keep the floor at 9")
+    assert events_of({}, status_of(a_policy(), kept, Aside(failed="denied"), at()), kept) == []
+
+
+def test_an_unknown_wish_is_said() -> None:
+    outcome = an_outcome()
+    blind = replace(outcome, observed=replace(outcome.observed, hpa_wish=None))
+    acting = {one["type"]: one for one in status_of(a_policy(), blind, Aside(), at())["conditions"]}["Acting"]
+    assert "what it would hold alone is unknown" in acting["message"]

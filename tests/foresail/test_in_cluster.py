@@ -35,7 +35,7 @@ NAMESPACE = "in-cluster"
 def command(cluster: ControlPlane, *arguments: str, **variables: str) -> subprocess.Popen[str]:
     settings = {
         "NAMESPACE": NAMESPACE, "LEASE_NAMESPACE": NAMESPACE, "PROMETHEUS_URL": f"http://127.0.0.1:{free_port()}",
-        "TICK_S": "1", **variables,
+        "TICK_S": "1", "LEASE_NAME": "in-cluster", **variables,
     }  # fmt: skip
     environ = os.environ | {f"FORESAIL_CONTROLLER_{name}": value for name, value in settings.items()}
     call = [sys.executable, "-m", "foresail", "controller", *arguments, "--kubeconfig", str(cluster.kubeconfig)]
@@ -98,7 +98,7 @@ def test_it_runs_is_ready_and_leaves_the_floor_as_it_is(cluster: ControlPlane, n
         _, log = process.communicate(timeout=30)
     assert process.returncode == 0, log
     assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")["spec"]["minReplicas"] == 8
-    lease = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/foresail-controller")
+    lease = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/in-cluster")
     assert lease["spec"].get("holderIdentity", "") == ""
 
 
@@ -215,7 +215,7 @@ def test_restore_stops_the_controllers_first(cluster: ControlPlane, namespace: s
         now = command(cluster, "restore", "--now", IDENTITY="two")
         _, log = now.communicate(timeout=100)
         assert (now.returncode, leading()) == (0, "foresail_leader 0.0"), log
-        lease = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/foresail-controller")
+        lease = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/in-cluster")
         assert lease["spec"]["holderIdentity"] == "restore-two"
     finally:
         controller.kill()
@@ -223,3 +223,18 @@ def test_restore_stops_the_controllers_first(cluster: ControlPlane, namespace: s
     hpa = cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")
     assert (hpa["spec"]["minReplicas"], hpa["metadata"].get("annotations")) == (2, None)
     assert not cluster.api.get(path)["metadata"].get("finalizers")
+
+
+def test_restore_is_not_fooled_by_the_wrong_namespace(cluster: ControlPlane, namespace: str) -> None:
+    """Typed on somebody's machine, without the settings of the pod: the controllers would put it all back."""
+    raise_floor(cluster, 8)
+    leases = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
+    renewed = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: TID251
+    spec = {"holderIdentity": "one", "leaseDurationSeconds": 15, "renewTime": renewed}
+    cluster.api.create(leases, {"metadata": {"name": "elsewhere"}, "spec": spec})
+    for options in (["--now"], ["--if-stale", "45s"]):
+        process = command(cluster, "restore", *options, LEASE_NAME="elsewhere", LEASE_NAMESPACE="default")
+        _, log = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert f"set FORESAIL_CONTROLLER_LEASE_NAMESPACE={NAMESPACE}" in log
+    assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")["spec"]["minReplicas"] == 8

@@ -43,6 +43,8 @@ class Api:
         Raises ClusterError where none of these says which cluster.
         """
         configuration = Configuration()
+        if kubeconfig is not None and not kubeconfig.is_file():
+            raise ClusterError(f"{kubeconfig}: no such file, so no way to a cluster; name a kubeconfig")
         try:
             if kubeconfig is None and context is None:
                 try:

@@ -116,6 +116,9 @@ topologySpreadConstraints:
 
 {{/* Environment, mounts and volumes by which a container of the controller's image knows its settings. */}}
 {{- define "foresail.controllerEnv" -}}
+env:
+# The Lease names the pod that leads, as a port-forward wants it.
+- {name: FORESAIL_CONTROLLER_IDENTITY, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 envFrom:
 - configMapRef: {name: {{ include "foresail.fullname" . }}-controller}
 {{- with .Values.prometheus.headersSecret.name }}

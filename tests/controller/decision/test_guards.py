@@ -215,6 +215,13 @@ def test_a_floor_is_not_released_below_what_the_hpa_would_hold(
     assert result(never_below_hpa, replicas, a_context(floor=10, hpa_wish=hpa_wish)) == expected
 
 
+def test_what_its_owner_has_asked_back_goes_back_without_the_hpas_wish() -> None:
+    """An HPA without metrics takes no pods by itself, so there is nothing to wait for; the ramp is another guard's."""
+    paused = replace(a_context().policy, mode=Mode.PAUSED)
+    assert result(never_below_hpa, 2, a_context(policy=paused, floor=10, hpa_wish=None)) == 2
+    assert result(never_below_hpa, 2, a_context(policy=paused, floor=10, hpa_wish=6)) == 6
+
+
 @given(steps=st.lists(st.tuples(st.integers(1, 240), st.integers(0, 50)), min_size=1, max_size=80))
 def test_the_first_remembered_wish_is_the_largest_of_the_hold(steps: list[tuple[int, int]]) -> None:
     now, wishes, history = at(), tuple[Wish, ...](), []

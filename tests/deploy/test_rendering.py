@@ -179,6 +179,15 @@ def test_every_pod_is_let_through_by_one_network_policy(helm_4: Program) -> None
     assert sorted(selectors) == sorted(components - {"test"})
 
 
+def test_the_lease_names_the_pod_and_the_headers_are_there_too(helm_4: Program) -> None:
+    objects = rendered(helm_4, "--set", "prometheus.headersSecret.name=tenant")
+    deployment = of_kind(objects, "Deployment", "foresail-controller")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    found = {one["name"]: one["valueFrom"] for one in container["env"]}
+    assert found["FORESAIL_CONTROLLER_IDENTITY"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    assert found["FORESAIL_CONTROLLER_PROMETHEUS_HEADERS"]["secretKeyRef"]["name"] == "tenant"
+
+
 def test_rules_without_the_monitors_that_they_read_are_left_out(helm_4: Program) -> None:
     """They know the parts by the job of the PodMonitors: without, the alert of an absent controller always fires."""
     alone = rendered(helm_4, "--set", "monitoring.rules.enabled=true")

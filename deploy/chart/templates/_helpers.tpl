@@ -119,13 +119,12 @@ topologySpreadConstraints:
 env:
 # The Lease names the pod that leads, as a port-forward wants it.
 - {name: FORESAIL_CONTROLLER_IDENTITY, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
-envFrom:
-- configMapRef: {name: {{ include "foresail.fullname" . }}-controller}
 {{- with .Values.prometheus.headersSecret.name }}
-env:
 - name: FORESAIL_CONTROLLER_PROMETHEUS_HEADERS
   valueFrom: {secretKeyRef: {name: {{ . }}, key: {{ $.Values.prometheus.headersSecret.key }}}}
 {{- end }}
+envFrom:
+- configMapRef: {name: {{ include "foresail.fullname" . }}-controller}
 volumeMounts:
 - {name: tmp, mountPath: /tmp}
 {{- if .Values.prometheus.tokenSecret.name }}

@@ -39,7 +39,7 @@ def lines(log: StringIO) -> list[Line]:
 
 
 def test_whoever_logs_a_line_is_a_line(log: StringIO) -> None:
-    logging.getLogger("uvicorn.error").warning('two\nlines, a "quote" and %s', "\x1b[31m")
+    logging.getLogger("aiohttp.client").warning('two\nlines, a "quote" and %s', "\x1b[31m")
     try:
         raise KeyError("mine")
     except KeyError:
@@ -49,7 +49,7 @@ def test_whoever_logs_a_line_is_a_line(log: StringIO) -> None:
         warnings.warn("old", DeprecationWarning, stacklevel=1)
     said, failed, warned = lines(log)
     assert (said.level, said.logger, said.message) == (
-        "WARNING", "uvicorn.error", 'two\nlines, a "quote" and \x1b[31m',
+        "WARNING", "aiohttp.client", 'two\nlines, a "quote" and \x1b[31m',
     )  # fmt: skip
     assert (failed.level, failed.message) == ("ERROR", "it failed")
     assert failed.error is not None

@@ -21,7 +21,6 @@ _LONGEST = 900
 """Of the words of an event, which may be a thousand; the rest is for the id."""
 _UNCONTESTED = Condition(CONTESTED, False, "Uncontested")
 _NO_QUERY = "QueryRefused"
-_WRITE_FAILED = "WriteFailed"
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def events_of(before: Json, after: Json, outcome: Outcome) -> list[Told]:
     """What is worth an event: a floor that moved, and a condition that flipped."""
     told = []
     decision = outcome.decision
-    written = not any(one["reason"] == _WRITE_FAILED for one in after["conditions"])
+    written = not any(one["reason"] == "WriteFailed" for one in after["conditions"])
     if outcome.policy.mode is Mode.ACTIVE and outcome.moved is not None and written:
         there, wanted = outcome.moved
         reason, id = "FloorRaised" if wanted > there else "FloorLowered", decision_id(outcome.policy.name, decision.at)
@@ -160,7 +159,7 @@ def _forecasting(outcome: Outcome, unforecast: Mapping[str, str]) -> Condition:
 
 def _acting(outcome: Outcome, failed: str) -> Condition:
     if failed:
-        return Condition(ACTING, False, _WRITE_FAILED, failed)
+        return Condition(ACTING, False, "WriteFailed", failed)
     if outcome.policy.mode is Mode.ACTIVE:
         said = f"the floor is {max(outcome.decision.floor, outcome.originals.floor)}"
         if outcome.observed.hpa_wish is None:

@@ -95,12 +95,20 @@ def no_flap(scenario: Scenario, *then: int) -> Iterator[int]:
 
     Ramps take their time, so floors are only raised here: one scenario begins where the one before has ended.
     """
+    ready = scenario.scene.replicas()[1]
+    with floors(scenario, *then) as held:
+        yield held
+    assert scenario.scene.replicas()[1] >= ready
+
+
+@contextmanager
+def floors(scenario: Scenario, *then: int) -> Iterator[int]:
+    """Meanwhile the HPA keeps the floor that it has, then has `then` many more, and no other one."""
     scene, seen = scenario.scene, scenario.seen
-    first, held, ready = len(seen.seen) - 1, floor(scene), scene.replicas()[1]
+    first, held = len(seen.seen) - 1, floor(scene)
     yield held
     until(lambda: seen.floors(first)[-1] == floor(scene))
     assert seen.floors(first) == [held, *(held + more for more in then)]
-    assert scene.replicas()[1] >= ready
 
 
 def test_an_api_server_that_is_killed_and_started_again(scenario: Scenario) -> None:
@@ -198,14 +206,19 @@ def test_a_prometheus_that_is_stopped_slow_and_empty(scenario: Scenario) -> None
 
 
 def test_an_hpa_that_is_deleted_and_made_again(scenario: Scenario) -> None:
-    """The new one's own minimum is the original from then on."""
+    """The new one's own minimum is the original from then on.
+
+    Between its creation and our floor the HPA obeys its owner's minimum: where it syncs in just that second it lets
+    pods go, for the recommendations that it stabilizes by are those of the deleted one. The floor brings them back.
+    """
     scene = scenario.scene
     held = floor(scene)
-    with no_flap(scenario, -held, 2 - held, 0):
+    with floors(scenario, -held, 2 - held, 0):
         scene.api.delete(f"{hpas_path(scene.namespace)}/web")
         until(lambda: condition(scene, "Ready") == ("False", "HpaNotFound"))
         make_hpa(scene, low=2)
         until(lambda: floor(scene) == held)
         until(lambda: status(scene)["original"] == {"minReplicas": 2})
         until(lambda: condition(scene, "Ready")[0] == "True")
+    scene.reaches(held)
     assert ANNOTATION in scene.hpa()["metadata"]["annotations"]

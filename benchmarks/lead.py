@@ -35,7 +35,7 @@ import yaml
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
 from benchmarks.ending import end_with
-from controller.loop import policies_path
+from controller.kube_cluster import policies_path
 from foresail.demo.crowd import Crowd
 from foresail.output import emit_json, err
 from tests.cluster.api import Json

@@ -39,7 +39,7 @@ from prometheus_client import CollectorRegistry, Gauge, start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.ending import end_with
-from controller.loop import policies_path
+from controller.kube_cluster import policies_path
 from foresail.output import emit_json, err
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.cluster.fixtures import programs

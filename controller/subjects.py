@@ -5,7 +5,7 @@ One bad policy is refused by itself; the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -60,6 +60,18 @@ def subjects(policies: Mapping[Key, Json], hpas: Mapping[Key, Json]) -> dict[Key
                     f"the HPA {hpa[1]} is held by the older policy {holder[1]}; remove one of the two",
                 )
         found[key] = one
+    return found
+
+
+def named_by(policies: Iterable[Json]) -> set[Key]:
+    """Under which keys the HPAs and ScaledObjects stand that any of the policies names, in whatever state it is."""
+    found: set[Key] = set()
+    for policy in policies:
+        namespace, spec = policy["metadata"]["namespace"], policy["spec"]
+        if name := spec.get("hpaRef", {}).get("name"):
+            found.add((namespace, name))
+        if name := spec.get("scaledObjectRef", {}).get("name"):
+            found.add(key_of_scaled(namespace, name))
     return found
 
 

@@ -21,9 +21,10 @@ from controller.cluster_metrics import ClusterMetrics
 from controller.deciding import Outcome
 from controller.errors import ApiAway, ApiRefused, ClusterError, ControllerError, NotFound
 from controller.json_log import DecisionLog, log_as_json
+from controller.kube_cluster import KubeCluster
 from controller.ledger_folder import LedgerFolder
 from controller.live_forecasts import LiveForecasts
-from controller.loop import KubeCluster, Loop, LoopSettings
+from controller.loop import Loop, LoopSettings
 from controller.onlooker import Onlooker, Onlookers
 from controller.recent import Recent
 from controller.reconcile import Reconciler

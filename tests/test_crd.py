@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.loop import policies_path
+from controller.kube_cluster import policies_path
 from controller.policy_schema import Document
 from tests.cluster.api import ApiError
 from tests.cluster.control_plane import ControlPlane, make_namespace

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from controller.adapters.kube.api import APPLY, Api
-from controller.loop import policies_path
+from controller.kube_cluster import policies_path
 from controller.settings import ControllerSettings
 from foresail.in_cluster import once, restore
 from tests.cluster.api import ApiError

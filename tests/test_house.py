@@ -48,6 +48,7 @@ TOUCHES_THE_WORLD = {
         "ledger_folder",
         "leftovers",
         "live_forecasts",
+        "kube_cluster",
         "loop",
         "metrics",
         "onlooker",

@@ -27,13 +27,11 @@ from controller.adapters.kube.lease import Timing
 from controller.adapters.ledger import read_ledger, verify_ledger
 from controller.adapters.prometheus_feed import Fed, Problem, SignalKey
 from controller.cluster_metrics import ClusterMetrics
-from controller.domain import Ownership
-from controller.errors import ClusterError
-from controller.hpa_patch import Change
 from controller.json_log import DecisionLog
+from controller.kube_cluster import KubeCluster, hpas_path, policies_path, scaled_objects_path
 from controller.ledger_folder import LedgerFolder
 from controller.live_forecasts import LiveForecasts
-from controller.loop import KubeCluster, Loop, LoopSettings, hpas_path, policies_path, scaled_objects_path
+from controller.loop import Loop, LoopSettings
 from controller.onlooker import Onlooker, Onlookers
 from controller.originals import ANNOTATION, FINALIZER
 from controller.recent import Recent
@@ -179,13 +177,14 @@ async def controller(
     identity: str = "one",
     metrics: ClusterMetrics | None = None,
     onlooker: Onlooker | None = None,
+    tick_s: float = 0.5,
 ) -> AsyncIterator[Loop]:
     """A controller, until the block ends as a SIGTERM would end it."""
     async with await Api.connect(stage.cluster.kubeconfig) as api:
         cluster, forecasts = KubeCluster(api, stage.namespace, identity), LiveForecasts(world)
         metrics = metrics or ClusterMetrics(CollectorRegistry())
         reconciler = Reconciler(cluster, world, forecasts, "http://prometheus", onlooker or metrics)
-        settings = LoopSettings(identity, stage.namespace, stage.namespace, "foresail", 0.5, TIMING)
+        settings = LoopSettings(identity, stage.namespace, stage.namespace, "foresail", tick_s, TIMING)
         loop = Loop(api, cluster, reconciler, metrics, settings, onlooker)
         task = asyncio.create_task(loop.run())
         try:
@@ -471,38 +470,20 @@ async def test_without_any_controller_the_floor_walks_back(stage: Stage, owner: 
     assert ANNOTATION not in stage.hpa["metadata"].get("annotations", {})
 
 
-async def test_a_write_of_nothing_does_not_put_an_older_copy_back(stage: Stage, owner: Api) -> None:
-    """What the watch told of meanwhile is told once only: a copy that went back to before it would stay there."""
-    cluster = KubeCluster(owner, stage.namespace, "one")
-    task = asyncio.create_task(cluster.reflectors[1].run())
-    key = stage.namespace, "gateway"
-    try:
-        await cluster.reflectors[1].until_synced()
-        before = cluster.hpas[key]
-        await _apply(owner, the_hpa(stage.namespace, label="two"))
-        await until(lambda: cluster.hpas[key]["metadata"]["labels"]["release"] == "two")
-        await cluster.write_hpa(before, Change(floor=2), Ownership.SHARE)
-        assert cluster.hpas[key]["metadata"]["labels"]["release"] == "two"
-        await cluster.write_hpa(cluster.hpas[key], Change(floor=3), Ownership.SHARE)
-        assert cluster.hpas[key]["spec"]["minReplicas"] == 3
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def test_whoever_lost_the_lease_meanwhile_writes_nothing(stage: Stage, owner: Api) -> None:
-    """A tick may outlast the lease, with a Prometheus that takes its time: what it decided is another's to decide."""
-    cluster = KubeCluster(owner, stage.namespace, "one")
-    cluster.may_write = lambda: False
+async def test_a_change_of_the_hpa_does_not_wait_for_the_next_tick(stage: Stage, owner: Api) -> None:
+    """Which is ten minutes away here: its owner lets it grow, takes it away, and makes it again."""
     path = hpa_path(stage.namespace, "gateway")
-    before, policy = await owner.get(path), a_policy(stage.namespace)
-    with pytest.raises(ClusterError, match="another leads by now"):
-        await cluster.write_hpa(before, Change(floor=7), Ownership.SHARE)
-    with pytest.raises(ClusterError, match="another leads by now"):
-        await cluster.write_status(policy, {"floor": 7})
-    with pytest.raises(ClusterError, match="another leads by now"):
-        await cluster.write_finalizers(policy, [FINALIZER])
-    assert (await owner.get(path))["spec"] == before["spec"]
+    await _make_policy(owner, stage)
+    async with controller(stage, World(peak=1500.0), tick_s=600.0):
+        await until(lambda: "conditions" in stage.policy.get("status", {}))
+        stage.edit(events=[])  # by now there is a forecast
+        await until(lambda: stage.hpa["spec"]["minReplicas"] == 12)
+        await owner.patch(path, {"spec": {"maxReplicas": 15}})
+        await until(lambda: stage.hpa["spec"]["minReplicas"] == 15)
+        await owner.delete(path)
+        await until(lambda: stage.condition("Ready") == ("False", "HpaNotFound"))
+        await _apply(owner, the_hpa(stage.namespace))
+        await until(lambda: stage.hpa["spec"]["minReplicas"] == 12)
 
 
 SCALED_OBJECTS: Json = {

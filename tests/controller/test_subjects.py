@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from controller.scaled_objects import with_views
-from controller.subjects import Refusal, Subject, owner_of, subjects
+from controller.subjects import Refusal, Subject, named_by, owner_of, subjects
 from tests.controller.test_hpa_patch import an_hpa
 
 Json = dict[str, Any]
@@ -64,6 +64,12 @@ def test_a_policy_holds_a_scaled_object() -> None:
     )
     reason, said = refusal(found["chat", "missing"])
     assert (reason, "which has chat; create it" in said) == ("ScaledObjectNotFound", True)
+
+
+def test_what_is_named_is_known_before_it_is_there() -> None:
+    scaled = a_policy("second", scaledObjectRef={"name": "chat"})
+    del scaled["spec"]["hpaRef"]
+    assert named_by([a_policy(), scaled]) == {("chat", "gateway"), ("chat", "ScaledObject/chat")}
 
 
 def test_the_oldest_of_several_holds_it() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from controller.loop import policies_path
+from controller.kube_cluster import policies_path
 from tests.cluster.api import ApiError, Json
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.cluster.programs import Program, ProgramFailed

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from controller.hpa_patch import operations
-from controller.loop import policies_path
+from controller.kube_cluster import policies_path
 from controller.originals import ANNOTATION, FINALIZER, raising, taken
 from tests.cluster.api import ApiError, Json
 from tests.cluster.control_plane import ControlPlane, control_plane

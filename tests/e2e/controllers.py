@@ -13,7 +13,7 @@ from typing import Protocol
 
 import yaml
 
-from controller.loop import policies_path
+from controller.kube_cluster import policies_path
 from tests.cluster.api import Api, ApiError, Json
 from tests.e2e.stage import Scene, Stage, connections_query
 from tests.helpers.processes import ROOT, free_port, until

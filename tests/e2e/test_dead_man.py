@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.loop import policies_path
+from controller.kube_cluster import policies_path
 from controller.originals import ANNOTATION
 from tests.cluster.workloads import an_external_metric, an_hpa
 from tests.e2e.controllers import a_policy, controller, environment, make_crd

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
 
-from controller.loop import policies_path
+from controller.kube_cluster import policies_path
 from tests.cluster.api import Api, Json
 from tests.cluster.control_plane import ControlPlane, control_plane, make_namespace
 from tests.cluster.kubelet import kubelet

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.loop import policies_path
+from controller.kube_cluster import policies_path
 from controller.originals import ANNOTATION
 from tests.cluster.api import Json
 from tests.cluster.workloads import an_external_metric, an_hpa

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from controller.hpa_patch import operations
-from controller.loop import policies_path
+from controller.kube_cluster import policies_path
 from controller.originals import FINALIZER, raising, taken
 from tests.cluster.api import ApiError
 from tests.cluster.control_plane import ControlPlane, make_namespace

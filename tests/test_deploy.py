@@ -19,7 +19,7 @@ from tests.cluster.api import ApiError
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.cluster.programs import Program
 from tests.cluster.workloads import an_external_metric, an_hpa, hpas_path
-from tests.controller.test_loop import a_policy
+from tests.controller.live import a_policy
 from tests.deploy.chart import rendered
 from tests.helpers.processes import free_port, until
 

@@ -9,8 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("forecaster", "controller", "gateway", "dashboard", "foresail", "tools")
 NOT_MIRRORED = {"__init__.py", "__main__.py", "errors.py"}
 """Files that only name things: a test of theirs could only repeat them."""
-PROPERTIES = "_properties"
-"""`test_plan_properties.py` stands beside `test_plan.py`: the same module, by hypothesis."""
+BESIDE = ("_properties", "_live")
+"""`test_plan_properties.py` stands beside `test_plan.py`: the same module by hypothesis; `_live`: on a real cluster."""
 WITHOUT_A_MODULE = {
     "test_house.py": "the house as a whole: versions, walls, lock, documents",
     "test_mirror.py": "this file",
@@ -49,7 +49,10 @@ def written_tests() -> Iterator[Path]:
 
 def mirrored(test: Path) -> Path:
     """The module that a test file is about, by its name."""
-    return test.with_name(test.stem.removeprefix("test_").removesuffix(PROPERTIES) + ".py")
+    name = test.stem.removeprefix("test_")
+    for end in BESIDE:
+        name = name.removesuffix(end)
+    return test.with_name(f"{name}.py")
 
 
 def test_every_module_has_its_own_tests() -> None:

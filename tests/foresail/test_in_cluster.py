@@ -23,8 +23,8 @@ from controller.originals import FINALIZER, raising, taken
 from tests.cluster.api import ApiError
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.cluster.workloads import an_external_metric, an_hpa, hpas_path
+from tests.controller.live import CRD, a_policy
 from tests.controller.test_hpa_patch import applied
-from tests.controller.test_loop import CRD, a_policy
 from tests.helpers.processes import free_port, until
 
 pytestmark = pytest.mark.cluster

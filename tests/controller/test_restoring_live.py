@@ -1,0 +1,30 @@
+"""Floors on a real API server, given back without a controller."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from controller.adapters.kube.api import Api
+from controller.originals import ANNOTATION
+from controller.restoring import step_back
+from tests.controller.live import Stage, World, controller, make_policy, until, watchdog
+
+pytestmark = pytest.mark.cluster
+
+
+async def test_without_any_controller_the_floor_walks_back(stage: Stage, owner: Api) -> None:
+    original = stage.hpa["spec"]
+    await make_policy(owner, stage, rampDown={"hold": "1m", "percentPerMinute": 30})
+    async with controller(stage, World(peak=950.0)):
+        await until(lambda: stage.pods == 10)
+    async with watchdog(stage) as cluster:
+        floors = []
+        for _ in range(8):
+            steps = await step_back(cluster, cluster.hpas, cluster.policies, 1.0, datetime.now().astimezone())  # noqa: TID251
+            floors += [one.after for one in steps]
+    assert floors[0] == 7
+    assert floors == sorted(floors, reverse=True)
+    assert stage.hpa["spec"] == original
+    assert ANNOTATION not in stage.hpa["metadata"].get("annotations", {})

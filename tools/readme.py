@@ -31,6 +31,9 @@ _ARMS = {
     "offset_rule": "max(now, yesterday), replayed",
     "perfect": "perfect forecast, replayed",
 }
+_REPLAYED = ("hpa", "hpa_same_cost", "foresail", "perfect")
+_SHORT = 0.001
+"""Overload of the HPA, as a share of the time, from which a trace has a row of its own."""
 
 
 def render(text: str, blocks: Mapping[str, str]) -> str:
@@ -61,18 +64,36 @@ def blocks(results: Path) -> dict[str, str]:
 
 
 def demo_table(seeds: Mapping[str, Any]) -> str:
-    """Every arm of every seed."""
-    rows = []
-    for seed, result in seeds.items():
-        hpa = result["arms"]["hpa"]["pod_minutes"]
-        rows += [
-            [seed, _ARMS[name], f"{arm['overload_minutes']:.2f}", f"{arm['longest_shortage_s']:.0f} s",
-             f"{arm['hot_connection_minutes']:,.0f}", f"{arm['pod_minutes'] / hpa:.2f}x",
-             f"{arm['connections_refused']:,}", f"{arm['connections_broken']:,}", f"{arm['rescales']}"]
-            for name, arm in result["arms"].items()
-        ]  # fmt: skip
-    figures = ["overload minutes", "longest", "hot connection-minutes", "pod-minutes", "refused", "broken", "rescales"]
-    return markdown(["seed", "arm", *figures], rows, text_columns=2)
+    """Every arm, with the figures of one seed beside those of the next."""
+    arms = {name: [result["arms"][name] for result in seeds.values()] for name in _ARMS}
+    hpas = [hpa["pod_minutes"] for hpa in arms["hpa"]]
+    rows = [
+        [
+            _ARMS[name],
+            *(
+                " / ".join(format(one[figure], form) for one in runs)
+                for figure, form in (
+                    ("overload_minutes", ".2f"), ("longest_shortage_s", ".0f"), ("hot_connection_minutes", ",.0f")
+                )
+            ),
+            " / ".join(f"{one['pod_minutes'] / hpa:.2f}" for one, hpa in zip(runs, hpas, strict=True)) + " x",
+            *(
+                " / ".join(str(one[figure]) for one in runs)
+                for figure in ("connections_refused", "connections_broken", "rescales")
+            ),
+        ]
+        for name, runs in arms.items()
+    ]  # fmt: skip
+    figures = [
+        "overload minutes",
+        "longest, s",
+        "hot connection-minutes",
+        "pod-minutes",
+        "refused",
+        "broken",
+        "rescales",
+    ]
+    return markdown(["arm", *figures], rows)
 
 
 def forecast_table(traces: Mapping[str, Any]) -> str:
@@ -93,21 +114,48 @@ def forecast_table(traces: Mapping[str, Any]) -> str:
 
 
 def replay_table(traces: Mapping[str, Any]) -> str:
-    """Overload and cost per trace, for pods that are ready in one and in four minutes."""
-    rows = []
-    for trace in traces.values():
-        for start, run in trace["replay"].items():
-            arms, minutes = run["arms"], run["minutes"]
-            hpa = arms["hpa"]["pod_minutes"]
-            rows.append([
-                _about(trace), f"{start} s",
-                *(f"{arms[name]['overload_minutes'] / minutes:.2%}"
-                  for name in ("hpa", "hpa_same_cost", "foresail", "perfect")),
-                *(f"{arms[name]['pod_minutes'] / hpa - 1:+.1%}" for name in ("foresail", "perfect")),
-            ])  # fmt: skip
-    columns = ["trace", "pod start", "overload: HPA", "HPA at Foresail's cost", "Foresail", "perfect",
+    """Overload and cost of each trace on which the HPA alone is short at all, and the worst of the others."""
+    short = [one for one in traces.values() if max(_overload(one, "hpa")) >= _SHORT]
+    rest = [one for one in traces.values() if one not in short]
+    rows = [
+        [
+            _about(trace),
+            *(_pair(_overload(trace, arm), ".2f") for arm in _REPLAYED),
+            *(_pair(_extra(trace, arm), "+.1f") for arm in ("foresail", "perfect")),
+        ]
+        for trace in short
+    ]
+    if rest:
+        rows.append([
+            f"the other {len(rest)}, at most",
+            *(_pair(_most([_overload(one, arm) for one in rest]), ".2f") for arm in _REPLAYED),
+            *(_pair(_most([_extra(one, arm) for one in rest]), "+.1f") for arm in ("foresail", "perfect")),
+        ])  # fmt: skip
+    columns = ["trace", "overload: HPA", "HPA at Foresail's cost", "Foresail", "perfect",
                "pod-hours: Foresail", "perfect"]  # fmt: skip
     return markdown(columns, rows)
+
+
+def _overload(trace: Mapping[str, Any], arm: str) -> list[float]:
+    """Share of the time, for each pod start from the fastest on."""
+    return [run["arms"][arm]["overload_minutes"] / run["minutes"] for run in _by_start(trace)]
+
+
+def _extra(trace: Mapping[str, Any], arm: str) -> list[float]:
+    """Share of the HPA's pod-hours that the arm has beyond them."""
+    return [run["arms"][arm]["pod_minutes"] / run["arms"]["hpa"]["pod_minutes"] - 1 for run in _by_start(trace)]
+
+
+def _by_start(trace: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [run for _, run in sorted(trace["replay"].items(), key=lambda one: int(one[0]))]
+
+
+def _most(pairs: Sequence[Sequence[float]]) -> list[float]:
+    return [max(column) for column in zip(*pairs, strict=True)]
+
+
+def _pair(shares: Sequence[float], form: str) -> str:
+    return " / ".join(f"{100 * share:{form}}" for share in shares) + " %"
 
 
 def _against_rules(trace: Mapping[str, Any]) -> str:

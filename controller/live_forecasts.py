@@ -12,16 +12,28 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 
 from controller.adapters.prometheus_feed import SignalKey
 from forecaster.errors import ForecasterError
 from forecaster.forecast import Ask, Forecast, Forecaster, Window
+from forecaster.incidents import Incident
 from forecaster.series import Series
 
-Wanted = tuple[SignalKey, Window]
 _LOG = logging.getLogger(__name__)
+
+
+class Wanted(NamedTuple):
+    """A forecast that somebody wants.
+
+    unseen  what its history is without; policies that ask the same query may differ in it
+    """
+
+    key: SignalKey
+    window: Window
+    unseen: tuple[Incident, ...] = ()
 
 
 class LiveForecasts:
@@ -47,9 +59,12 @@ class LiveForecasts:
         self._work: asyncio.Task[None] | None = None
 
     def ask(self, wanted: Mapping[Wanted, Series]) -> None:
-        """Begins to make those that are not of the newest bin, unless the last ones are still being made."""
-        signals = {key for key, _ in wanted}
-        self._before |= {key: made for (key, _), made in self._made.items()}
+        """Begins to make those that are not of the newest bin, unless the last ones are still being made.
+
+        Each has its history as it is to be looked back on.
+        """
+        signals = {one.key for one in wanted}
+        self._before |= {one.key: made for one, made in self._made.items()}
         self._before = {key: made for key, made in self._before.items() if key in signals}
         for known in (self._made, self._from, self._failed):
             for gone in known.keys() - wanted.keys():
@@ -64,10 +79,10 @@ class LiveForecasts:
     def newest(self, one: Wanted, signal: str) -> Forecast | None:
         """The newest, under the policy's own name of the signal; None until there is one.
 
-        Where another window is asked for, because the lead time was measured anew, that of the one before serves until
-        this one's is made.
+        Where another window is asked for, because the lead time was measured anew, or a history without something else,
+        that of the one before serves until this one's is made.
         """
-        made = self._made.get(one) or self._before.get(one[0])
+        made = self._made.get(one) or self._before.get(one.key)
         return None if made is None else replace(made, signal=signal)
 
     def problem(self, one: Wanted) -> str:
@@ -93,7 +108,7 @@ class LiveForecasts:
             except ForecasterError as error:
                 self._failed[one] = str(error)
             except Exception:
-                _LOG.exception("no forecast of %s", one[0].query)
+                _LOG.exception("no forecast of %s", one.key.query)
                 raise
             else:
                 self._made[one] = made
@@ -102,7 +117,6 @@ class LiveForecasts:
         self._on_made(time.monotonic() - began)
 
     def _forecast(self, one: Wanted, series: Series) -> Forecast:
-        key, window = one
-        ask = Ask(replace(series, name=key.query), np.array([len(series) - 1]), window)
+        ask = Ask(replace(series, name=one.key.query), np.array([len(series) - 1]), one.window)
         (answer,) = self._forecaster.forecast([ask])
         return answer.at(0, ask.series)

@@ -15,6 +15,7 @@ from typing import Any
 from controller.domain import Bounds, Lever, Ownership, Planned, Policy, Signal, TargetBounds
 from controller.policy_schema import DEFAULTS, Document
 from controller.schema import parse_yaml, read_text, validated
+from forecaster.incidents import Incident
 
 _OURS = ("name", "namespace", "labels", "annotations")
 """What of the metadata a user writes."""
@@ -38,6 +39,7 @@ class Workload:
     queries     of the signals that have one
     prometheus  URL of the policy's own; None: the controller's
     lead_time   as stated; None: measured, and until enough is known that of `policy`
+    incidents   of the history of its signals, what happened once and is not to be expected again
     """
 
     policy: Policy
@@ -49,11 +51,12 @@ class Workload:
     ownership: Ownership
     lead_time: timedelta | None
     scaled_object: str | None = None
+    incidents: tuple[Incident, ...] = ()
 
 
-def load_policy(path: Path) -> Policy:
-    """The policy in a YAML file. Raises BadPolicy, naming the file, where it cannot be read or followed."""
-    return parse_policy(read_text(path), str(path))
+def load_workload(path: Path) -> Workload:
+    """What a YAML file says. Raises BadPolicy, naming the file, where it cannot be read or followed."""
+    return resolve(parse_yaml(read_text(path), str(path)), str(path))
 
 
 def parse_policy(text: str, where: str) -> Policy:
@@ -85,6 +88,7 @@ def _workload(document: Document) -> Workload:
         ownership=spec.ownership,
         lead_time=spec.lead_time,
         scaled_object=spec.scaled_object_ref.name if spec.scaled_object_ref else None,
+        incidents=tuple(Incident(one.start, one.end, one.reason) for one in spec.incidents),
     )
 
 

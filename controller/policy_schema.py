@@ -20,6 +20,7 @@ _STEP = timedelta(minutes=1)
 _LONGEST_LEAD = _HORIZON - _STEP
 _LONGEST_HOLD = timedelta(hours=1)
 _MOST_EVENTS = 100
+_MOST_INCIDENTS = 100
 _MOST_SIGNALS = 8
 
 _DURATION = re.compile(r"(?=.)(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?")
@@ -85,6 +86,7 @@ _Text = Annotated[str, Field(min_length=1)]
 _Name = Annotated[str, Field(min_length=1, max_length=253)]
 """As long as Kubernetes allows names of objects, and as the schema in the cluster has it."""
 _Replicas = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]
+_Reason = Annotated[str, Field(max_length=200)]
 _Moment = Annotated[datetime, BeforeValidator(_moment)]
 
 
@@ -145,17 +147,24 @@ class _Target(Part):
         return self
 
 
-class _Event(Part):
+class _Span(Part):
     start: _Moment
     end: _Moment
-    min_replicas: _Replicas
-    reason: Annotated[str, Field(max_length=200)] = ""
 
     @model_validator(mode="after")
     def ordered(self) -> Self:
         if self.end <= self.start:
             raise ValueError(f"ends at {self.end.isoformat()}, not after its start {self.start.isoformat()}")
         return self
+
+
+class _Event(_Span):
+    min_replicas: _Replicas
+    reason: _Reason = ""
+
+
+class _Incident(_Span):
+    reason: _Reason = ""
 
 
 class _Prometheus(Part):
@@ -198,6 +207,7 @@ class _Spec(Part):
     budget: _Budget = _Budget()
     ramp_down: _RampDown = _RampDown()
     events: Annotated[list[_Event], Field(max_length=_MOST_EVENTS)] = Field(default_factory=list)
+    incidents: Annotated[list[_Incident], Field(max_length=_MOST_INCIDENTS)] = Field(default_factory=list)
 
     @field_validator("signals")
     @classmethod

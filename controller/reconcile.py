@@ -32,7 +32,7 @@ from controller.scaled_objects import held_key
 from controller.status import due
 from controller.subjects import Key, Refusal, Subject, subjects
 from controller.telling import Aside, Told, events_of, refused, remembered, status_of
-from forecaster.forecast import Window
+from forecaster.incidents import behind, without
 from forecaster.series import Series
 
 Json = dict[str, Any]
@@ -182,9 +182,9 @@ class Reconciler:
         asked: dict[Wanted, Series] = {}
         for subject in found.values():
             for key in self._keys(subject).values():
-                series = fed[key].series
-                if series is not None:
-                    asked[key, _window(subject)] = series
+                series, one = fed[key].series, _wanted(subject, key, fed[key])
+                if series is not None and one not in asked:
+                    asked[one] = without(series, one.unseen) if one.unseen else series
         self._forecasts.ask(asked)
         return fed
 
@@ -216,8 +216,9 @@ class Reconciler:
         if kept is None:
             memory = remembered(subject.object) or first_memory(subject.workload.policy, now)
             kept = Kept(replace(memory, decided_at=None))
-        keys, window = self._keys(subject), _window(subject)
-        made = [self._forecasts.newest((keys[name], window), name) for name in keys]
+        keys = self._keys(subject)
+        asked = {name: _wanted(subject, key, fed[key]) for name, key in keys.items()}
+        made = [self._forecasts.newest(one, name) for name, one in asked.items()]
         readings = [fed[one].reading(name) for name, one in keys.items()]
         problem = {name: f"{one.problem}: {one.text}" for name, k in keys.items() if (one := fed[k]).problem}
         blind = "; ".join(f"{name}: {text}" for name, text in problem.items()) if len(problem) == len(keys) else ""
@@ -236,7 +237,7 @@ class Reconciler:
         self._onlooker.decided(Decided(key, outcome, problem, failed))
         hpa = self._cluster.hpas.get(held_key(subject.hpa), subject.hpa)
         contest = contested(hpa, MANAGER, subject.workload.ownership, mine.resets.count(now), failed)
-        unforecast = {name: text for name, k in keys.items() if (text := self._forecasts.problem((k, window)))}
+        unforecast = {name: text for name, one in asked.items() if (text := self._forecasts.problem(one))}
         status = status_of(subject.object, outcome, Aside(problem, unforecast, failed, contest), now)
         for told in events_of(mine.told or subject.object.get("status", {}), status, outcome):
             await self._cluster.tell(subject.object, told)
@@ -307,7 +308,10 @@ class Reconciler:
         }
 
 
-def _window(subject: Subject) -> Window:
+def _wanted(subject: Subject, key: SignalKey, fed: Fed) -> Wanted:
+    """The forecast of a signal for a policy, on its history without what the policy says that happened once."""
     policy = subject.workload.policy
     lead = subject.lead_time or policy.lead_time
-    return planning_window(replace(policy, lead_time=lead), _STEP, _METRIC_LAG)
+    window = planning_window(replace(policy, lead_time=lead), _STEP, _METRIC_LAG)
+    unseen = () if fed.series is None else behind(fed.series, subject.workload.incidents)
+    return Wanted(key, window, unseen)

@@ -12,7 +12,7 @@ Pure: numpy only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,10 +26,11 @@ from forecaster.windows import CONTEXT
 
 @dataclass(frozen=True)
 class Incident:
-    """From `start` to `end` the load was what it will not be again. Raises BadHistory."""
+    """From `start` to `end` the load was what it will not be again; `reason` is for people. Raises BadHistory."""
 
     start: datetime
     end: datetime
+    reason: str = ""
 
     def __post_init__(self) -> None:
         if self.start.utcoffset() is None or self.end.utcoffset() is None:
@@ -41,6 +42,15 @@ class Incident:
 def without(series: Series, incidents: Sequence[Incident]) -> Series:
     """The series with gaps in the place of incidents: what is learned from."""
     return replace(series, values=_without(series, [_bins(series, incident) for incident in incidents]))
+
+
+def behind(series: Series, incidents: Iterable[Incident]) -> tuple[Incident, ...]:
+    """Those that a forecast from the newest bin does not look back on, in order: of no other one its history depends.
+
+    `without` them the series is what `Unrepeated` shows from there.
+    """
+    found = {one for one in incidents if _behind_from(series, one) <= len(series) and one.end > series.start}
+    return tuple(sorted(found, key=lambda one: (one.start, one.end, one.reason)))
 
 
 class Unrepeated:
@@ -64,8 +74,8 @@ class Unrepeated:
         """The ask in parts that have the same incidents behind them, and the places of each part's origins."""
         series = ask.series
         bins = [_bins(series, incident) for incident in self._incidents]
-        behind = np.array([stop + CONTEXT for _, stop in bins], dtype=np.int64)
-        past = np.searchsorted(behind, ask.origins + 1, side="right")
+        since = np.array([_behind_from(series, incident) for incident in self._incidents], dtype=np.int64)
+        past = np.searchsorted(since, ask.origins + 1, side="right")
         parts = []
         for count in np.unique(past) if len(past) else [0]:
             places = np.flatnonzero(past == count)
@@ -77,6 +87,11 @@ class Unrepeated:
 def _bins(series: Series, incident: Incident) -> tuple[int, int]:
     """First and stop of the bins that an incident touches; they may lie outside the series."""
     return series.index(incident.start), -((series.start - incident.end) // series.step)
+
+
+def _behind_from(series: Series, incident: Incident) -> int:
+    """How many bins there must be for an incident to have left the context of the newest one."""
+    return _bins(series, incident)[1] + CONTEXT
 
 
 def _without(series: Series, bins: Sequence[tuple[int, int]]) -> FloatArray:

@@ -27,9 +27,11 @@ def add_incidents_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def without_incidents(forecaster: Forecaster, file: Path | None) -> Forecaster:
-    """The forecaster, on histories without the incidents of the file, if one is named."""
-    return forecaster if file is None else Unrepeated(forecaster, read_incidents(file))
+def without_incidents(forecaster: Forecaster, file: Path | None, known: Sequence[Incident] = ()) -> Forecaster:
+    """The forecaster, on histories without the incidents of the file, if one is named, and those that are known."""
+    if file is None and not known:
+        return forecaster
+    return Unrepeated(forecaster, [*known, *(() if file is None else read_incidents(file))])
 
 
 def left_out(series: Series, file: Path | None) -> Series:

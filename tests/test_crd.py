@@ -118,6 +118,10 @@ def with_target(low: object, high: object) -> Json:
     return a_policy(levers=["Target"], target={"metric": "connections", "min": low, "max": high})
 
 
+def with_incident(**changes: object) -> Json:
+    return a_policy(incidents=[{"start": "2026-03-07T16:00:00Z", "end": "2026-03-07T16:30:00Z", **changes}])
+
+
 def with_event(**changes: object) -> Json:
     event = {"start": "2026-12-31T22:30:00Z", "end": "2027-01-01T01:00:00Z", "minReplicas": 8}
     return a_policy(events=[{**event, **changes}])
@@ -151,6 +155,13 @@ BAD = {
     "a ramp of nothing": (a_policy(rampDown={"percentPerMinute": 0}), "percentPerMinute", "greater than 0"),
     "an event that ends first": (with_event(end="2026-12-31T22:30:00Z"), "events[0]", "ends before it starts"),
     "an event beyond the maximum": (with_event(minReplicas=10), "spec", "more replicas than bounds.maxReplicas"),
+    "an incident that ends first": (
+        with_incident(end="2026-03-07T17:00:00+01:00"), "incidents[0]", "ends before it starts"
+    ),
+    "an incident at no time": (with_incident(start="noon"), "incidents[0].start", "date-time"),
+    "too many incidents": (
+        a_policy(incidents=with_incident()["spec"]["incidents"] * 101), "incidents", "must have at most 100 items"
+    ),
     "a cost of nothing": (a_policy(costRatio=0), "costRatio", "greater than 0"),
     "a Prometheus at no URL": (a_policy(prometheus={"url": "prometheus:9090"}), "url", "should match"),
     "nothing to scale": (a_policy(hpaRef=None), "spec", "give either hpaRef or scaledObjectRef"),
@@ -198,7 +209,14 @@ def test_the_api_server_refuses_it_in_words(cluster: ControlPlane, served: str, 
 
 @pytest.mark.cluster
 def test_what_both_schemas_allow_is_taken_and_its_hpa_is_for_good(cluster: ControlPlane, served: str) -> None:
-    for good in (a_policy(), twice("more"), with_target("600", "0.9k"), with_event(), a_policy(leadTime="1m30s")):
+    for good in (
+        a_policy(),
+        twice("more"),
+        with_target("600", "0.9k"),
+        with_event(),
+        with_incident(reason="release 41"),
+        a_policy(leadTime="1m30s"),
+    ):
         made = cluster.api.create(f"{served}?fieldValidation=Strict&dryRun=All", good)
         assert made["spec"]["mode"] == "Observe"
     cluster.api.create(served, a_policy())

@@ -168,7 +168,7 @@ def _case(options: argparse.Namespace, inputs: Inputs, settings: WorldSettings) 
     stretch = Stretch(options.share, timedelta(days=options.days))
     if not any(part.known.any() for part in stretch.of(inputs.series)):
         raise UsageError(f"{inputs.source}: nothing was measured in the part to replay; move --from")
-    forecaster = without_incidents(forecaster_of(options.model), options.incidents)
+    forecaster = without_incidents(forecaster_of(options.model), options.incidents, inputs.incidents)
     return case_of(inputs.series, stretch, inputs.policy, inputs.hpa, settings, forecaster)
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
 from controller.hpa_manifest import load_hpa
-from controller.policy import load_policy
+from controller.policy import load_workload
 from controller.simulation.hpa_signals import on_signals
 from controller.simulation.hpa_spec import HpaSpec
 from controller.simulation.replay import hpa_for
 from controller.simulation.world import WorldSettings
+from forecaster.incidents import Incident
 from forecaster.series import Series
 from foresail.commands.history_options import kind_of, parse_queries, read_histories
 from foresail.errors import UsageError
@@ -34,6 +35,7 @@ class Inputs:
     source  what to call the histories
     series  named like the policy's signals, in their order
     given   the HPA with its metrics as the user names them; `hpa` with them named like signals
+    incidents  those of the policy
     """
 
     source: str
@@ -41,12 +43,14 @@ class Inputs:
     policy: Policy
     given: HpaSpec
     hpa: HpaSpec
+    incidents: tuple[Incident, ...] = ()
 
 
 def read_inputs(options: argparse.Namespace, settings: WorldSettings) -> Inputs:
     """Everything that the options name, the manifests first. Raises UsageError, BadPolicy and what reading raises."""
     _check_together(options)
-    policy = None if options.policy is None else load_policy(options.policy)
+    workload = None if options.policy is None else load_workload(options.policy)
+    policy = None if workload is None else workload.policy
     given = None if options.hpa is None else load_hpa(options.hpa)
     names = [_named(text) for text in options.files]
     told = _told(options, names)
@@ -67,7 +71,8 @@ def read_inputs(options: argparse.Namespace, settings: WorldSettings) -> Inputs:
         )
     if given is None:
         given = hpa_for(policy, TARGET if options.target is None else options.target)
-    return Inputs(source, series, policy, given, on_signals(given, policy.signals))
+    incidents = () if workload is None else workload.incidents
+    return Inputs(source, series, policy, given, on_signals(given, policy.signals), incidents)
 
 
 def _check_together(options: argparse.Namespace) -> None:

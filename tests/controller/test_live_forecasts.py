@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from controller.adapters.prometheus_feed import HISTORY, SignalKey
-from controller.live_forecasts import LiveForecasts
+from controller.live_forecasts import LiveForecasts, Wanted
 from forecaster.baselines import BASELINES
 from forecaster.errors import NoForecast
 from forecaster.forecast import Ask, Forecasts, Window
 from forecaster.gated import Gated
+from forecaster.incidents import Incident, without
 from forecaster.series import Kind, Series
 from tests.helpers.histories import MINUTE, MONDAY
 from tests.helpers.worlds import connections, wave
@@ -35,9 +39,9 @@ class Slow:
         return RULE.forecast(asks)
 
 
-def wanted(*names: str, minutes: int = 3000) -> dict[tuple[SignalKey, Window], Series]:
+def wanted(*names: str, minutes: int = 3000) -> dict[Wanted, Series]:
     series = connections(wave(minutes))
-    return {(SignalKey("u", name, Kind.STOCK), Window(1, 4)): series for name in names}
+    return {Wanted(SignalKey("u", name, Kind.STOCK), Window(1, 4)): series for name in names}
 
 
 async def test_a_forecast_is_made_once_for_each_bin() -> None:
@@ -72,7 +76,7 @@ async def test_a_minute_later_the_gate_makes_only_what_is_new() -> None:
     loads = wave(minutes + 3, low=1, high=1000)
     for k in range(3):
         series = connections(loads[k : k + minutes], start=MONDAY + (777 + k) * MINUTE)
-        live.ask({(SignalKey("u", "a", Kind.STOCK), Window(1, 4)): series})
+        live.ask({Wanted(SignalKey("u", "a", Kind.STOCK), Window(1, 4)): series})
         await live.settled()
     assert asked[0] > 100
     assert max(asked[1:]) < 10
@@ -84,7 +88,7 @@ async def test_the_forecast_of_another_window_serves_until_this_ones_is_made() -
     live.ask(wanted("a"))
     await live.settled()
     slow.may.clear()
-    other = one[0], Window(1, 9)
+    other = one._replace(window=Window(1, 9))
     live.ask({other: wanted("a")[one]})
     standing_in = live.newest(other, "connections")
     assert standing_in is not None
@@ -96,6 +100,23 @@ async def test_the_forecast_of_another_window_serves_until_this_ones_is_made() -
     assert made.window == Window(1, 9)
     live.ask({})
     assert live.newest(other, "connections") is None
+
+
+async def test_each_has_its_history_without_what_it_is_not_to_see() -> None:
+    live, steady = LiveForecasts(BASELINES["same-time-yesterday"]), connections([100.0] * 3000)
+    there = Incident(steady.time(2999 - 1440), steady.time(2999 - 1440 + 20))
+    crowd = replace(steady, values=np.where(np.isnan(without(steady, [there]).values), 900.0, 100.0))
+    key = SignalKey("u", "a", Kind.STOCK)
+    plain, told = Wanted(key, Window(1, 4)), Wanted(key, Window(1, 4), (there,))
+    live.ask({plain: crowd})
+    await live.settled()
+    live.ask({plain: crowd, told: without(crowd, [there])})
+    standing_in = live.newest(told, "a")
+    assert standing_in is not None
+    assert standing_in.peak_at(0.5) == 900
+    await live.settled()
+    made = [live.newest(one, "a") for one in (plain, told)]
+    assert [one.peak_at(0.5) for one in made if one is not None] == [900, 100]
 
 
 async def test_the_forecaster_is_told_for_how_many_it_works() -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from controller.domain import Bounds, Lever, Mode, Ownership, Planned, Policy, RampDown, Signal, TargetBounds
 from controller.errors import BadPolicy
-from controller.policy import load_policy, parse_policy, resolve, resolve_object
+from controller.policy import load_workload, parse_policy, resolve, resolve_object
+from forecaster.incidents import Incident
 from forecaster.series import Kind
 
 FULL = """
@@ -39,6 +40,8 @@ spec:
   rampDown: {hold: 10m, percentPerMinute: 5}
   events:
   - {start: "2026-12-31T22:30:00Z", end: 2027-01-01T01:00:00Z, minReplicas: 80, reason: New Year}
+  incidents:
+  - {start: "2026-03-07T16:00:00Z", end: 2026-03-07T17:30:00+01:00, reason: release 41}
 """
 MINIMAL: dict[str, Any] = {
     "apiVersion": "foresail.dev/v1alpha1",
@@ -95,6 +98,8 @@ def test_a_workload_says_what_is_not_the_planners() -> None:
     )  # fmt: skip
     assert [one.signal for one in found.queries] == ["connections", "messages"]
     assert (found.ownership, found.lead_time) == (Ownership.RESPECT, timedelta(seconds=90))
+    march = datetime(2026, 3, 7, tzinfo=UTC)
+    assert found.incidents == (Incident(march.replace(hour=16), march.replace(hour=16, minute=30), "release 41"),)
     automatic = resolve(yaml.safe_load(edited("spec.leadTime", "Auto")), "policy.yaml")
     assert (automatic.lead_time, automatic.hpa, automatic.queries) == (None, None, ())
     assert automatic.policy.lead_time == Policy("", (), Bounds(1, 1)).lead_time
@@ -228,6 +233,12 @@ def test_lead_times(given: str, seconds: int) -> None:
             "spec.events[0].start: found '2026-12-31T22:30:00';"
             " allowed is a time with its zone, such as 2026-12-31T22:30:00Z",
         ),
+        (
+            "spec.incidents",
+            [{"start": "2026-03-07T16:00:00+01:00", "end": "2026-03-07T15:00:00Z"}],
+            "spec.incidents[0]: found {'end': '2026-03-07T15:00:00Z', 'start': '2026-03-07T16:0...;"
+            " ends at 2026-03-07T15:00:00+00:00, not after its start 2026-03-07T16:00:00+01:00",
+        ),
         ("spec.forecast.step", "5m", "spec.forecast.step: found '5m'; not supported in this version; allowed is 1m"),
         (
             "spec.forecast.model",
@@ -312,12 +323,12 @@ def test_a_policy_with_any_unknown_key_is_refused(place: tuple[str | int, ...], 
 def test_a_policy_is_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text(FULL, encoding="utf-8")
-    assert load_policy(path) == parse_policy(FULL, "here")
+    assert load_workload(path) == resolve(yaml.safe_load(FULL), "here")
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadPolicy, match=r"none\.yaml: cannot be read: No such file"):
-        load_policy(tmp_path / "none.yaml")
+        load_workload(tmp_path / "none.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(BadPolicy, match=r"binary\.yaml: not UTF-8 text \(byte 0\)"):
-        load_policy(tmp_path / "binary.yaml")
+        load_workload(tmp_path / "binary.yaml")

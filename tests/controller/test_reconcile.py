@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from controller.adapters.prometheus_feed import Fed, SignalKey
@@ -21,6 +24,7 @@ from controller.reconcile import Reconciler
 from controller.subjects import Key, Refusal
 from controller.telling import Told
 from forecaster.baselines import BASELINES
+from forecaster.incidents import Incident, without
 from tests.controller.test_deciding import a_subject
 from tests.controller.test_hpa_patch import applied
 from tests.controller.test_subjects import a_policy
@@ -312,3 +316,45 @@ async def test_statuses_hold_no_tick_up_and_are_written_by_a_later_one(monkeypat
     await reconciler.tick(at(seconds=31))
     assert [one["floor"] for one in cluster.statuses] == [9]
     assert [one.reason for one in cluster.events] == ["FloorRaised"]
+
+
+class Crowded:
+    """A steady load with a crowd at this minute yesterday."""
+
+    def __init__(self) -> None:
+        self.series = connections([1000.0] * 3000, start=at() - 3000 * timedelta(minutes=1))
+        crowd = self.incident()
+        values = np.where(np.isnan(without(self.series, [crowd]).values), 20_000.0, 1000.0)
+        self.series = replace(self.series, values=values)
+
+    def incident(self) -> Incident:
+        first = len(self.series) - 1440 - 10
+        return Incident(self.series.time(first), self.series.time(first + 60))
+
+    def read(self, keys: Collection[SignalKey], now: datetime) -> Mapping[SignalKey, Fed]:
+        return {key: Fed(self.series) for key in keys}
+
+
+async def test_what_a_policy_says_that_happened_once_is_not_expected_by_it_but_by_others() -> None:
+    load, bounds = Crowded(), {"minReplicas": 2, "maxReplicas": 30}
+    crowd = load.incident()
+    told = [{"start": crowd.start.isoformat(), "end": crowd.end.isoformat(), "reason": "a talk at noon"}]
+    another = a_policy("another", hpaRef={"name": "another"}, bounds=bounds)
+    cluster = Memory(a_policy(bounds=bounds), another)
+    hpa = deepcopy(cluster.hpas[KEY])
+    hpa["metadata"] |= {"name": "another", "uid": "another"}
+    cluster.hpas["chat", "another"] = hpa
+    forecasts = LiveForecasts(BASELINES["same-time-yesterday"])
+    reconciler = Reconciler(cluster, load, forecasts, "http://prometheus")
+
+    async def wanted(second: int) -> list[int | None]:
+        found = await reconciler.tick(at(seconds=second))
+        await forecasts.settled()
+        return [one.decision.wanted for one in found.values() if isinstance(one, Outcome)]
+
+    await wanted(1)
+    assert await wanted(16) == [20, 20]
+    cluster.policies[KEY]["spec"]["incidents"] = told
+    assert await wanted(17) == [20, 20]  # what was made before serves until the new one is made
+    another_one, gateway = await wanted(32)
+    assert (another_one, gateway) == (20, 2)

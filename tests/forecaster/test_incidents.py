@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from forecaster.baselines import BASELINES
 from forecaster.errors import BadHistory
 from forecaster.forecast import HORIZON, LEVELS, Ask, Window
-from forecaster.incidents import Incident, Unrepeated, without
+from forecaster.incidents import Incident, Unrepeated, behind, without
 from forecaster.predict import load_forecaster
 from forecaster.series import Series
 from forecaster.verdict import Ruling
@@ -128,6 +128,23 @@ def test_several_histories_and_one_without_origins() -> None:
     made = unrepeated.forecast(asks)
     assert [len(one.quantiles) for one in made] == [2, 1, 0]
     assert unrepeated.name == YESTERDAY.name
+
+
+@settings(max_examples=30)
+@given(st.integers(DAY, 3 * DAY - 1), st.lists(st.integers(-30, 3 * DAY + 30), max_size=6))
+def test_the_newest_bin_sees_a_history_without_those_behind_it(newest: int, starts: list[int]) -> None:
+    load, rule = a_load(4, days=3).part(0, newest + 1), BASELINES["level-plus-yesterday"]
+    told = [incident(load, first, first + 12) for first in starts]
+    seen = without(load, behind(load, told))
+    assert_same(at(Unrepeated(rule, told), load, newest), at(rule, seen, newest))
+
+
+def test_those_behind_are_in_order_once_and_only_what_the_history_has() -> None:
+    load = a_load(1, days=3, gaps=0)
+    early, late = incident(load, 100, 110), incident(load, 300, 310)
+    recent, outside = incident(load, len(load) - 60, len(load) - 50), incident(load, -30, -20)
+    assert behind(load, [late, recent, early, outside, late]) == (early, late)
+    assert behind(load, [recent]) == ()
 
 
 def test_what_is_learned_from_has_gaps_in_their_place() -> None:

@@ -12,6 +12,7 @@ from forecaster.baselines import BASELINES
 from forecaster.incidents import Incident, Unrepeated
 from foresail.errors import UsageError
 from foresail.incidents_file import left_out, read_incidents, without_incidents
+from tests.helpers.forecasters import assert_same, at
 from tests.helpers.histories import a_load
 
 
@@ -70,3 +71,14 @@ def test_a_forecaster_is_wrapped_only_where_a_file_is_named(tmp_path: Path) -> N
     rule = BASELINES["last-value"]
     assert without_incidents(rule, None) is rule
     assert isinstance(without_incidents(rule, written(tmp_path, "start,end\n")), Unrepeated)
+
+
+def test_those_that_are_known_besides_count_with_and_without_a_file(tmp_path: Path) -> None:
+    series = a_load(1, days=3, gaps=0)
+    spans = [(series.time(first), series.time(first + 20)) for first in (300, 400)]
+    known, told = (Incident(*span) for span in spans)
+    path = written(tmp_path, f"start,end\n{told.start.isoformat()},{told.end.isoformat()}\n")
+    rule = BASELINES["same-time-yesterday"]
+    for file, all_of_them in ((None, [known]), (path, [known, told])):
+        made, expected = without_incidents(rule, file, [known]), Unrepeated(rule, all_of_them)
+        assert_same(at(made, series, 600, 700), at(expected, series, 600, 700))

@@ -92,6 +92,17 @@ def test_incidents_change_what_foresail_does_and_nobody_else(history: Path) -> N
     assert changed in ({"foresail"}, {"foresail", "hpa_same_cost"})
 
 
+def test_incidents_of_the_policy_are_those_of_a_file(history: Path) -> None:
+    incidents, policy = history.with_name("incidents.csv"), history.with_name("policy.yaml")
+    start, end = "2026-01-05T06:00:00Z", "2026-01-05T11:30:00Z"
+    incidents.write_text(f"start,end\n{start},{end}\n")
+    options = ("--model", "same-time-yesterday", "--from", "0.6", "--pod-start", "240", "--policy", str(policy))
+    policy.write_text(POLICY)
+    plain, filed = (told(history, *options, *more)["arms"] for more in ((), ("--incidents", str(incidents))))
+    policy.write_text(f"{POLICY}  incidents: [{{start: '{start}', end: '{end}', reason: a crowd}}]\n")
+    assert told(history, *options)["arms"] == filed != plain
+
+
 def test_the_table_has_every_arm(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told(history, "--model", "last-value", "--capacity", "100")
     said = capsys.readouterr().out

@@ -28,7 +28,7 @@ from controller.onlooker import Onlooker
 from controller.originals import gives_back
 from controller.ready_pods import ReadyPods
 from controller.reconcile import Reconciler
-from controller.scaled_objects import VERSION, is_view, view, with_views, written
+from controller.scaled_objects import VERSION, WithViews, is_view, view, written
 from controller.subjects import Key
 from controller.telling import Told
 
@@ -132,7 +132,7 @@ class KubeCluster:
     @property
     def hpas(self) -> Mapping[Key, Json]:
         """With a view of every ScaledObject."""
-        return with_views(self._hpas.objects, self._scaled.objects)
+        return WithViews(self._hpas.objects, self._scaled.objects)
 
     @property
     def reflectors(self) -> tuple[Reflector, Reflector, Reflector]:

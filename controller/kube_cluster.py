@@ -20,7 +20,7 @@ from controller.hpa_patch import Change
 from controller.lead_time import LeadTimes, scaled_by
 from controller.originals import gives_back
 from controller.ready_pods import ReadyPods
-from controller.scaled_objects import VERSION, is_view, key_of_scaled, view, with_views, written
+from controller.scaled_objects import VERSION, WithViews, is_view, key_of_scaled, view, written
 from controller.subjects import Key, named_by
 from controller.telling import Told
 
@@ -131,7 +131,7 @@ class KubeCluster:
     @property
     def hpas(self) -> Mapping[Key, Json]:
         """With a view of every ScaledObject."""
-        return with_views(self._hpas.objects, self._scaled.objects)
+        return WithViews(self._hpas.objects, self._scaled.objects)
 
     @property
     def reflectors(self) -> tuple[Reflector, Reflector, Reflector]:

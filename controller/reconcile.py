@@ -230,12 +230,11 @@ class Reconciler:
         uid, holds = subject.hpa["metadata"].get("uid", ""), outcome.originals.holds and not outcome.given_back
         if not holds:
             self._noted.pop(uid, None)  # before the watch tells of the write
-        failed = await self._act(subject, outcome)
+        hpa, failed = await self._act(subject, outcome)
         mine.kept = outcome.kept if not failed else kept
         if holds and not failed:
             self._noted[uid] = outcome.originals
         self._onlooker.decided(Decided(key, outcome, problem, failed))
-        hpa = self._cluster.hpas.get(held_key(subject.hpa), subject.hpa)
         contest = contested(hpa, MANAGER, subject.workload.ownership, mine.resets.count(now), failed)
         unforecast = {name: text for name, one in asked.items() if (text := self._forecasts.problem(one))}
         status = status_of(subject.object, outcome, Aside(problem, unforecast, failed, contest), now)
@@ -245,22 +244,26 @@ class Reconciler:
         self._tell(subject.object, mine, status, now)
         return outcome
 
-    async def _act(self, subject: Subject, outcome: Outcome) -> str:
-        """Writes what differs; why it could not, else nothing. What another changed first is looked at again next."""
+    async def _act(self, subject: Subject, outcome: Outcome) -> tuple[Json, str]:
+        """Writes what differs: the HPA afterwards, and why it could not, else nothing.
+
+        What another changed first is looked at again with the next tick.
+        """
+        hpa = subject.hpa
         policy, finalizers = subject.object, list(subject.object["metadata"].get("finalizers", []))
         leaving = "deletionTimestamp" in policy["metadata"]
         try:
             if outcome.change is not None and not outcome.given_back and FINALIZER not in finalizers and not leaving:
                 await self._cluster.write_finalizers(policy, [*finalizers, FINALIZER])
             if outcome.change is not None:
-                await self._cluster.write_hpa(subject.hpa, outcome.change, subject.workload.ownership)
+                hpa = await self._cluster.write_hpa(hpa, outcome.change, subject.workload.ownership)
             if outcome.given_back and leaving and FINALIZER in finalizers:
                 await self._cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
         except Conflict as error:
-            return f"another changed the HPA or holds the field: {error.message}"
+            return hpa, f"another changed the HPA or holds the field: {error.message}"
         except ClusterError as error:
-            return str(error)
-        return ""
+            return hpa, str(error)
+        return hpa, ""
 
     async def _let_go(self, policy: Json, now: datetime) -> None:
         """A policy that is not followed and is being deleted waits until its floor has gone back, but not for ever."""

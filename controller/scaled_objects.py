@@ -6,7 +6,7 @@ holds a view: the metadata and the floor of the ScaledObject, all else of its HP
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 Json = dict[str, Any]
@@ -55,9 +55,30 @@ def written(before: Json, scaled: Json) -> Json:
     }  # fmt: skip
 
 
-def with_views(hpas: Mapping[Key, Json], scaled: Mapping[Key, Json]) -> Mapping[Key, Json]:
-    """All HPAs, and a view of every ScaledObject that has one."""
-    if not scaled:
-        return hpas
-    views = (view(one, hpas) for one in scaled.values())
-    return {**hpas, **{held_key(one): one for one in views if one is not None}}
+class WithViews(Mapping[Key, Json]):
+    """All HPAs, and a view of every ScaledObject that has one; each view is built when it is asked for."""
+
+    def __init__(self, hpas: Mapping[Key, Json], scaled: Mapping[Key, Json]) -> None:
+        self._hpas, self._scaled = hpas, scaled
+
+    def __getitem__(self, key: Key) -> Json:
+        namespace, name = key
+        kind, _, of = name.partition("/")
+        if not of:
+            return self._hpas[key]
+        scaled = self._scaled.get((namespace, of)) if kind == KIND else None
+        found = None if scaled is None else view(scaled, self._hpas)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __iter__(self) -> Iterator[Key]:
+        yield from self._hpas
+        yield from (key_of_scaled(*key) for key, one in self._scaled.items() if self._hpa_of(one) in self._hpas)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @staticmethod
+    def _hpa_of(scaled: Json) -> Key:
+        return scaled["metadata"]["namespace"], hpa_of(scaled)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
+from controller import scaled_objects
 from controller.hpa_patch import Change, floor_of, operations
 from controller.originals import ANNOTATION, given_back, raising, read, taken, was_reset
-from controller.scaled_objects import held_key, hpa_of, view, with_views, written
+from controller.scaled_objects import WithViews, held_key, hpa_of, view, written
 from tests.controller.test_hpa_patch import an_hpa
 
 Json = dict[str, Any]
@@ -41,14 +45,34 @@ def test_it_has_the_floor_and_the_metadata_of_the_scaled_object() -> None:
 
 def test_it_stands_beside_the_hpas_under_a_name_of_its_own() -> None:
     scaled = a_scaled_object()
-    assert set(with_views(hpas(), {("chat", "chat"): scaled})) == {
+    assert set(WithViews(hpas(), {("chat", "chat"): scaled})) == {
         ("chat", "keda-hpa-chat"),
         ("chat", "ScaledObject/chat"),
     }
     assert held_key(a_view()) == ("chat", "ScaledObject/chat")
-    assert with_views(hpas(), {}) == hpas()
-    assert with_views({}, {("chat", "chat"): scaled}) == {}  # KEDA has made none
+    assert WithViews(hpas(), {}) == hpas()
+    assert WithViews({}, {("chat", "chat"): scaled}) == {}  # KEDA has made none
     assert hpa_of({**scaled, "status": {"hpaName": "mine"}}) == "mine"
+
+
+def test_a_view_is_built_for_whoever_asks_for_it_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+
+    def counted(scaled: Json, hpas: Mapping[tuple[str, str], Json]) -> Json | None:
+        built.append(scaled["metadata"]["name"])
+        return view(scaled, hpas)
+
+    monkeypatch.setattr(scaled_objects, "view", counted)
+    hpas, scaled = {}, {}
+    for name in ("a", "b", "c"):
+        hpas["chat", f"keda-hpa-{name}"] = an_hpa()
+        scaled["chat", name] = {**a_scaled_object(), "metadata": {"namespace": "chat", "name": name}}
+    both = WithViews(hpas, scaled)
+    assert both["chat", "ScaledObject/b"]["metadata"]["name"] == "b"
+    assert both["chat", "keda-hpa-c"] is hpas["chat", "keda-hpa-c"]
+    assert ("chat", "ScaledObject/d") not in both
+    assert built == ["b"]
+    assert len(both) == 6
 
 
 def test_what_is_written_is_the_scaled_objects_own_field() -> None:

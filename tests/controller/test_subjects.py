@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from controller.scaled_objects import with_views
+from controller.scaled_objects import WithViews
 from controller.subjects import Refusal, Subject, named_by, owner_of, subjects
 from tests.controller.test_hpa_patch import an_hpa
 
@@ -47,7 +47,7 @@ def test_a_policy_holds_a_scaled_object() -> None:
     owned = an_hpa()
     owned["metadata"]["ownerReferences"] = [{"kind": "ScaledObject", "name": "chat", "controller": True}]
     scaled = {"metadata": {"name": "chat", "namespace": "chat"}, "spec": {}, "status": {"hpaName": "gateway"}}
-    hpas = with_views({("chat", "gateway"): owned}, {("chat", "chat"): scaled})
+    hpas = WithViews({("chat", "gateway"): owned}, {("chat", "chat"): scaled})
     by_hpa, missing = a_policy("by-hpa"), a_policy("missing")
     named = a_policy("named")
     for policy, name in ((named, "chat"), (missing, "nobody")):

@@ -26,6 +26,7 @@ WITHOUT_A_MODULE = {
     "deploy/test_admission.py": "the chart is no module: a real API server takes every object and every pod",
     "deploy/test_install.py": "the chart is no module: installed, upgraded and uninstalled on a real API server",
     "deploy/test_monitoring.py": "the chart is no module: its alerts by promtool, its board by the metrics there are",
+    "dashboard/test_page.py": "the page as a whole, in a real browser",
     "test_crd.py": "the schema of the policies is no module: a real API server refuses by it",
     "notebooks/test_notebooks.py": "the notebooks are no modules: each runs on small settings, and is stored clean",
     "models/test_artefacts.py": "the committed models are data: each loads and makes its golden forecast again",

@@ -23,9 +23,13 @@ def draw_charts(policy: Policy, entries: Sequence[Entry], signal: Signal, ahead:
     before = frames.predicted(frames.forecasts_of(entries, signal.name), ahead)
     coming = frames.coming(newest) if newest else frames.predicted((), ahead)
     ink = charts.ink(_ground())
-    st.markdown(f"**Load of {signal.name}**: shaded, what was predicted {_minutes(ahead)} before, and what comes next")
-    _show(charts.load_chart(frames.loads(signal, entries), before, coming, frames.unit(signal), ink), "load")
+    st.markdown(
+        f"**Load, {frames.unit(signal)}**: shaded, what was predicted {_minutes(ahead)} before, and what comes next"
+    )
+    st.html(charts.load_key(ink))
+    _show(charts.load_chart(frames.loads(signal, entries), before, coming, signal.capacity_per_pod, ink), "load")
     st.markdown("**Pods**")
+    st.html(charts.pods_key(ink))
     _show(charts.pods_chart(frames.pods(policy, entries), coming, ink), "pods")
 
 

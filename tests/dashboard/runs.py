@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from controller.adapters.ledger import Entry, LedgerWriter
-from controller.domain import Policy
+from controller.domain import Mode, Policy
 from controller.simulation.feed import feed_from
 from controller.simulation.pilot import Pilot, Tick
 from controller.simulation.replay import first_replicas, hpa_for
@@ -23,17 +23,18 @@ POLICY = a_policy(signals=(CONNECTIONS, MESSAGES), lead_time=timedelta(minutes=3
 
 
 @cache
-def an_hour() -> tuple[Entry, ...]:
+def an_hour(mode: Mode = Mode.ACTIVE) -> tuple[Entry, ...]:
     """240 decisions over a wave of 60 to 300 connections, on pods that take three minutes to start."""
+    policy = replace(POLICY, mode=mode)
     levels = wave(MINUTES, period=40)
     series = (connections(levels), messages([2 * level for level in levels]))
     load = a_load(*series)
     settings = WorldSettings(pod_start=timedelta(minutes=3))
-    feed = feed_from(LastSlope(), series, POLICY, settings.metric_lag, START)
-    spec = hpa_for(POLICY)
+    feed = feed_from(LastSlope(), series, policy, settings.metric_lag, START)
+    spec = hpa_for(policy)
     first = {name: float(row[0]) for name, row in load.signals.items()}
     world = World(load, CONNECTIONS.capacity_per_pod, settings, first_replicas(spec, first))
-    pilot = Pilot(POLICY, spec, first_replicas(spec, first), START)
+    pilot = Pilot(policy, spec, first_replicas(spec, first), START)
     lag = -(-settings.metric_lag // load.tick)
     seen = deque([first] * lag, maxlen=lag + 1)
     entries = []
@@ -55,6 +56,14 @@ def _entry(tick: Tick, load: dict[str, float]) -> Entry:
         view={"load": load, "hpa_alone": tick.hpa_alone},
         decision=tick.decision,
     )
+
+
+def later(entry: Entry, by: timedelta) -> Entry:
+    """The same moment some time later, with what was known and said of it."""
+    known = tuple(replace(forecast, origin=forecast.origin + by) for forecast in entry.forecasts)
+    readings = tuple(replace(reading, at=reading.at + by) for reading in entry.observed.readings)
+    observed, decision = replace(entry.observed, readings=readings), replace(entry.decision, at=entry.decision.at + by)
+    return replace(entry, now=entry.now + by, observed=observed, forecasts=known, decision=decision)
 
 
 def bare(entry: Entry) -> Entry:

@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from controller.adapters.ledger import Entry
 from dashboard import frames
 from dashboard.views import now
 from tests.controller.test_recorder import decisions
 from tests.controller.test_server import Served
-from tests.dashboard.runs import POLICY, an_hour, blind, write
+from tests.dashboard.runs import POLICY, an_hour, blind, later, write
 from tests.dashboard.test_controllers import decide, serving
 from tests.helpers.builders import REPLACED
 from tests.helpers.processes import free_port
@@ -87,7 +86,8 @@ def test_every_choice_draws(over: Path, window: str, signal: str) -> None:
     app.run()
     assert not app.exception
     assert len(app.get("vega_lite_chart")) == 2
-    assert any(signal in markdown.value for markdown in app.markdown)
+    unit = {"connections": "connections", "messages": "messages/s"}[signal]
+    assert any(markdown.value.startswith(f"**Load, {unit}**") for markdown in app.markdown)
 
 
 def test_the_verdict_on_the_newest_forecast_is_shown_where_there_is_one(over: Path, tmp_path: Path) -> None:
@@ -101,20 +101,11 @@ def test_the_verdict_on_the_newest_forecast_is_shown_where_there_is_one(over: Pa
 
 def test_the_window_counts_by_the_runs_own_clock(tmp_path: Path) -> None:
     moved = next(k for k, entry in enumerate(an_hour()) if entry.decision.floor != entry.decision.previous)
-    two_hours_later = later(an_hour()[0], hours=2)
+    two_hours_later = later(an_hour()[0], timedelta(hours=2))
     app = shown(write(tmp_path / "ledger.jsonl", [*an_hour()[: moved + 1], two_hours_later]))
     assert len(app.dataframe[0].value) == 1
     app.radio(key="window").set_value("last hour").run()
     assert not any("decision" in frame.value.columns for frame in app.dataframe)
-
-
-def later(entry: Entry, hours: int) -> Entry:
-    """The same moment some hours later, with what was known and said of it."""
-    by = timedelta(hours=hours)
-    known = tuple(replace(forecast, origin=forecast.origin + by) for forecast in entry.forecasts)
-    readings = tuple(replace(reading, at=reading.at + by) for reading in entry.observed.readings)
-    observed = replace(entry.observed, readings=readings)
-    return replace(entry, now=entry.now + by, observed=observed, forecasts=known)
 
 
 def test_moments_at_which_nothing_was_known_are_drawn(tmp_path: Path) -> None:
@@ -143,7 +134,7 @@ def test_a_controller_that_does_not_answer_is_said_below_the_numbers(over: Path)
 
 def test_four_hours_are_drawn_in_well_under_a_second_of_one_core(tmp_path: Path) -> None:
     hour = an_hour()
-    hours = [later(entry, k) for k in range(4) for entry in hour]
+    hours = [later(entry, timedelta(hours=k)) for k in range(4) for entry in hour]
     app = shown(write(tmp_path / "ledger.jsonl", hours))
     before = time.process_time()
     app.run()

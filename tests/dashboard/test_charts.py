@@ -23,7 +23,7 @@ def load_chart(entries: list[Entry]) -> charts.Chart:
     known = frames.forecasts_of(entries, "connections")
     before = frames.predicted(known, FIVE)
     coming = frames.coming(known[-1]) if known else frames.predicted((), FIVE)
-    return charts.load_chart(frames.loads(CONNECTIONS, entries), before, coming, "connections", charts.ink("light"))
+    return charts.load_chart(frames.loads(CONNECTIONS, entries), before, coming, 20.0, charts.ink("light"))
 
 
 def pods_chart(entries: list[Entry]) -> charts.Chart:
@@ -66,11 +66,40 @@ def test_the_red_stretches_are_those_in_which_pods_were_missing() -> None:
     assert short["start"].isin(pods["at"][pods["needed"] > pods["ready"]]).all()
 
 
-def test_time_is_drawn_in_utc_and_the_load_with_its_unit() -> None:
-    chart = load_chart(list(an_hour()))
-    for layer in chart["layer"]:
+def test_a_single_moment_lasts_until_the_next_one() -> None:
+    told = load_chart(list(an_hour()[:1]))["datasets"]["load"]
+    assert list(told["load"]) == [60.0, 60.0]
+    assert told["at"].diff().iloc[1] == pd.Timedelta(seconds=15)
+
+
+@pytest.mark.parametrize("draw", [load_chart, pods_chart])
+def test_the_time_axis_reaches_beyond_what_was_measured(draw: Any) -> None:
+    for entries in (an_hour(), an_hour()[:1]):
+        first, end = draw(list(entries))["datasets"]["reach"]["at"]
+        assert first == entries[0].now
+        assert end >= entries[-1].now + FIVE
+
+
+def test_a_shortage_hides_nothing_and_is_marked_below() -> None:
+    tint, bar = pods_chart(list(an_hour()))["layer"][:2]
+    assert tint["mark"]["opacity"] < 0.2
+    assert (bar["data"], bar["mark"].get("opacity", 1)) == (tint["data"], 1)
+
+
+def test_every_line_is_named_in_its_colour_outside_of_the_picture() -> None:
+    for chart, key in (
+        (load_chart(list(an_hour())), charts.load_key(charts.ink("light"))),
+        (pods_chart(list(an_hour())), charts.pods_key(charts.ink("light"))),
+    ):
+        colours = next(one["color"] for one in encodings(chart) if "color" in one)
+        assert colours["legend"] is None
+        for line, shade in zip(colours["scale"]["domain"], colours["scale"]["range"], strict=True):
+            assert re.search(rf'{shade}"></span> {line}</span>', key)
+
+
+def test_time_is_drawn_in_utc() -> None:
+    for layer in load_chart(list(an_hour()))["layer"]:
         assert layer["encoding"]["x"]["scale"] == {"type": "utc"}
-        assert layer["encoding"].get("y", {"title": "connections"})["title"] == "connections"
 
 
 def test_the_measured_load_is_drawn_in_the_ink_of_the_ground() -> None:

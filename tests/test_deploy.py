@@ -15,6 +15,7 @@ from controller.adapters.kube.api import APPLY, Api
 from controller.kube_cluster import policies_path
 from controller.settings import ControllerSettings
 from foresail.in_cluster import once, restore
+from tests.cluster.api import Api as TokenApi
 from tests.cluster.api import ApiError
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.cluster.programs import Program
@@ -61,10 +62,29 @@ def _rights(cluster: ControlPlane, helm: Program, *values: str) -> Iterator[Cont
 
     asyncio.run(install())
     until(lambda: _served(cluster))
+    rules = [(one, rule) for one in objects if one["kind"] in ("ClusterRole", "Role") for rule in one["rules"]]
+    until(lambda: all(_in_force(cluster, *rule) for rule in rules))
     yield cluster
     for one in objects:
         if one["kind"] != "CustomResourceDefinition":
             cluster.api.delete(_path(one))
+    until(lambda: not any(_in_force(cluster, *rule) for rule in rules))
+
+
+def _in_force(cluster: ControlPlane, role: Json, rule: Json) -> bool:
+    """Whether the API server lets the account do what the rule says first: it learns of roles and bindings later."""
+    resource, _, sub = rule["resources"][0].partition("/")
+    asked = {
+        "verb": rule["verbs"][0],
+        "group": rule["apiGroups"][0],
+        "resource": resource,
+        "subresource": sub,
+        "name": rule.get("resourceNames", [""])[0],
+        "namespace": role["metadata"].get("namespace", "default"),
+    }
+    review = {"spec": {"user": f"system:serviceaccount:{HOME}:{ACCOUNT}", "resourceAttributes": asked}}
+    made = cluster.api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    return bool(made["status"]["allowed"])
 
 
 @pytest.fixture
@@ -92,7 +112,19 @@ def kubeconfig_of_the_account(cluster: ControlPlane, folder: Path, home: str = H
     config = yaml.safe_load(cluster.kubeconfig.read_text())
     config["users"][0]["user"] = {"token": made["status"]["token"]}
     (folder / "kubeconfig").write_text(yaml.safe_dump(config))
+    until(lambda: _known(cluster.api_of(made["status"]["token"])))
     return folder / "kubeconfig"
+
+
+def _known(api: TokenApi) -> bool:
+    """Whether the API server takes the token: it may still know an account of the same name that is gone."""
+    try:
+        api.create("/apis/authentication.k8s.io/v1/selfsubjectreviews", {})
+    except ApiError as error:
+        if error.status != 401:
+            raise
+        return False
+    return True
 
 
 ALLOWED = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import urllib3
 
 Json = dict[str, Any]
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class ApiError(Exception):
@@ -42,11 +42,37 @@ class Api:
     def get(self, path: str, **query: str) -> Json:
         return self._call("GET", path, query)
 
+    def discovered(self) -> set[str]:
+        """Every resource that a client finds, as `plural.group`: a new kind is served before it is found.
+
+        Helm and kubectl ask in this way which kinds there are.
+        """
+        headers = {**self._headers, "Accept": "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"}
+        found = json.loads(self._send("GET", "/apis", {}, None, "", headers=headers).data)
+        return {
+            f"{resource['resource']}.{group['metadata']['name']}"
+            for group in found["items"]
+            for version in group["versions"]
+            for resource in version.get("resources", ())
+        }
+
     def create(self, path: str, body: Json) -> Json:
         return self._call("POST", path, {}, body)
 
     def replace(self, path: str, body: Json) -> Json:
         return self._call("PUT", path, {}, body)
+
+    def change(self, path: str, change: Callable[[Json], Json]) -> Json:
+        """Replaces what is there by what `change` makes of it, again where another has written it meanwhile.
+
+        The HPA controller writes into a new HPA's status at its first sync, whenever that is.
+        """
+        while True:
+            try:
+                return self.replace(path, change(self.get(path)))
+            except ApiError as error:
+                if error.reason != "Conflict":
+                    raise
 
     def patch(self, path: str, change: Json) -> Json:
         """A merge patch: null removes a key, a list replaces a list."""
@@ -72,10 +98,19 @@ class Api:
         return answer
 
     def _send(
-        self, method: str, path: str, query: Mapping[str, str], body: Json | None, kind: str, stream: bool = False
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Json | None,
+        kind: str,
+        stream: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> urllib3.BaseHTTPResponse:
         url = f"{self._url}{path}{'?' if query else ''}{urlencode(query)}"
-        headers = self._headers if body is None else {**self._headers, "Content-Type": kind}
+        headers = headers or self._headers
+        if body is not None:
+            headers = {**headers, "Content-Type": kind}
         response = self._pool.request(
             method,
             url,

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.cluster.api import Api, ApiError, Event
+from tests.cluster.api import Api, ApiError, Event, Json
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.helpers.processes import until
 
@@ -26,6 +26,27 @@ def test_an_object_is_made_changed_replaced_and_removed(cluster: ControlPlane) -
     with pytest.raises(ApiError) as gone:
         cluster.api.get(f"{MAPS}/m")
     assert (gone.value.status, gone.value.reason) == (404, "NotFound")
+
+
+def test_a_change_is_made_to_what_others_wrote_meanwhile(cluster: ControlPlane) -> None:
+    make_namespace(cluster.api, "api")
+    cluster.api.create(MAPS, {"metadata": {"name": "raced"}, "data": {"a": "1"}})
+    rivals = iter(["2", "3"])
+
+    def change(found: Json) -> Json:
+        for rival in rivals:
+            cluster.api.patch(f"{MAPS}/raced", {"data": {"rival": rival}})
+            break
+        return {**found, "data": {**found["data"], "a": "4"}}
+
+    assert cluster.api.change(f"{MAPS}/raced", change)["data"] == {"a": "4", "rival": "3"}
+    with pytest.raises(ApiError, match="NotFound"):
+        cluster.api.change(f"{MAPS}/nobody", change)
+    cluster.api.delete(f"{MAPS}/raced")
+
+
+def test_what_a_client_finds_are_all_kinds_of_the_server(cluster: ControlPlane) -> None:
+    assert {"horizontalpodautoscalers.autoscaling", "deployments.apps"} <= cluster.api.discovered()
 
 
 def test_an_unknown_user_is_refused(cluster: ControlPlane) -> None:

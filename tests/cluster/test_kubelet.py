@@ -38,10 +38,10 @@ def test_a_deployment_becomes_ready_with_its_pods(cluster: ControlPlane) -> None
     make_namespace(cluster.api, "starts")
     path = deployment_path("starts", "web")
     cluster.api.create("/apis/apps/v1/namespaces/starts/deployments", a_deployment("web", replicas=2))
-    with kubelet(cluster.api, lambda _: ready_after(2 * SECOND)):
+    with kubelet(cluster.api, lambda _: ready_after(4 * SECOND)):
         until(lambda: cluster.api.get(path)["status"].get("readyReplicas") == 2)
         pods = cluster.api.get("/api/v1/namespaces/starts/pods")["items"]
-        assert all(became_ready(pod) - started(pod) >= SECOND for pod in pods)
+        assert all(became_ready(pod) - started(pod) >= SECOND for pod in pods)  # a busy machine may start it late
         cluster.api.patch(path, {"spec": {"replicas": 1}})
         until(lambda: len(cluster.api.get("/api/v1/namespaces/starts/pods")["items"]) == 1)
 

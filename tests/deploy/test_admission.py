@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from controller.kube_cluster import policies_path
 from tests.cluster.api import ApiError, Json
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.cluster.programs import Program, ProgramFailed
@@ -98,17 +97,11 @@ def with_all_kinds(cluster: ControlPlane) -> Iterator[ControlPlane]:
             cluster.api.create(_CRDS, one)
     for namespace in ("foresail", "chat"):
         make_namespace(cluster.api, namespace)
-    paths = [f"/apis/{one['spec']['group']}/v1/{one['spec']['names']['plural']}" for one in made]
-    until(lambda: all(_served(cluster, path) for path in (policies_path(), *paths)))
+    # Found by clients, which is later than served.
+    until(lambda: cluster.api.discovered() >= {one["metadata"]["name"] for one in (kind, *made)})
     yield cluster
     for one in made:
         cluster.api.delete(f"{_CRDS}/{one['metadata']['name']}")
-
-
-def _served(cluster: ControlPlane, path: str) -> bool:
-    with contextlib.suppress(ApiError):
-        return bool(cluster.api.get(path))
-    return False
 
 
 def _applied(kubectl: Program, objects: list[Json]) -> list[str]:

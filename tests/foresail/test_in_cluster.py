@@ -67,10 +67,20 @@ def _served(cluster: ControlPlane) -> bool:
 
 def raise_floor(cluster: ControlPlane, floor: int) -> Json:
     """As a controller that is no more would have left it."""
-    path = f"{hpas_path(NAMESPACE)}/gateway"
-    hpa = cluster.api.get(path)
-    change, _ = raising(taken(hpa, f"{NAMESPACE}/gateway", None), floor, None)
-    return cluster.api.replace(path, applied(hpa, operations(hpa, change)))
+
+    def raised(hpa: Json) -> Json:
+        change, _ = raising(taken(hpa, f"{NAMESPACE}/gateway", None), floor, None)
+        return applied(hpa, operations(hpa, change))
+
+    return cluster.api.change(f"{hpas_path(NAMESPACE)}/gateway", raised)
+
+
+def leading(port: int) -> str:
+    """The sample that says whether the controller at the port leads; nothing while it does not answer."""
+    with contextlib.suppress(httpx.TransportError):
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+        return "".join(line for line in text.splitlines() if line.startswith("foresail_leader"))
+    return ""
 
 
 def test_it_runs_is_ready_and_leaves_the_floor_as_it_is(cluster: ControlPlane, namespace: str) -> None:
@@ -91,7 +101,7 @@ def test_it_runs_is_ready_and_leaves_the_floor_as_it_is(cluster: ControlPlane, n
 
     try:
         until(ready)
-        until(lambda: "foresail_leader 1.0" in httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text)
+        until(lambda: leading(port) == "foresail_leader 1.0")
         until(degraded)
     finally:
         process.send_signal(signal.SIGTERM)
@@ -204,17 +214,11 @@ def test_restore_stops_the_controllers_first(cluster: ControlPlane, namespace: s
     port = free_port()
     controller = command(cluster, "run", PORT=str(port), IDENTITY="one")
 
-    def leading() -> str:
-        with contextlib.suppress(httpx.TransportError):
-            text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
-            return "".join(line for line in text.splitlines() if line.startswith("foresail_leader"))
-        return ""
-
     try:
-        until(lambda: leading() == "foresail_leader 1.0")
+        until(lambda: leading(port) == "foresail_leader 1.0")
         now = command(cluster, "restore", "--now", IDENTITY="two")
         _, log = now.communicate(timeout=100)
-        assert (now.returncode, leading()) == (0, "foresail_leader 0.0"), log
+        assert (now.returncode, leading(port)) == (0, "foresail_leader 0.0"), log
         lease = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/in-cluster")
         assert lease["spec"]["holderIdentity"] == "restore-two"
     finally:

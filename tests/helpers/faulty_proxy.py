@@ -18,7 +18,7 @@ class FaultyProxy:
         self._passing = asyncio.Event()
         self._passing.set()
         self._open: set[asyncio.StreamWriter] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
         self.attempts = 0
@@ -45,35 +45,47 @@ class FaultyProxy:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
+        """Nothing of it is left, nor of a connection that was only about to be passed on."""
         assert self._server is not None
         self._server.close()
-        for writer in list(self._open):
-            writer.transport.abort()
-        for task in list(self._tasks):
+        for task in list(self._serving):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._serving, return_exceptions=True)
         await self._server.wait_closed()
+        await asyncio.sleep(0)  # a transport that is aborted closes its socket in the next round of the loop
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.attempts += 1
         if self.refusing:
             writer.transport.abort()
             return
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        self._open.add(writer)
+        try:
+            await self._pass_on(reader, writer)
+        finally:
+            writer.transport.abort()
+            self._open.discard(writer)
+            self._serving.discard(task)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Both ways, until either end is closed."""
         there_reader, there_writer = await asyncio.open_connection(*self._target)
-        self._open |= {writer, there_writer}
+        self._open.add(there_writer)
         pair = [
             asyncio.create_task(self._pump(reader, there_writer)),
             asyncio.create_task(self._pump(there_reader, writer)),
         ]
-        self._tasks |= set(pair)
-        await asyncio.wait(pair, return_when=asyncio.FIRST_COMPLETED)
-        for one in (writer, there_writer):
-            one.transport.abort()
-            self._open.discard(one)
-        for task in pair:
-            task.cancel()
-        await asyncio.gather(*pair, return_exceptions=True)
-        self._tasks -= set(pair)
+        try:
+            await asyncio.wait(pair, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            there_writer.transport.abort()
+            self._open.discard(there_writer)
+            for one in pair:
+                one.cancel()
+            await asyncio.gather(*pair, return_exceptions=True)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, OSError):

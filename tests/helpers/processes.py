@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 60.0
-"""For a machine that is busy with other things."""
+PATIENCE_S = 120.0
+"""For a machine that is slow, or busy with other things: whoever waits for it waits for something that never comes."""
 
 
 def until(condition: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:

@@ -43,6 +43,7 @@ async def test_a_watch_tells_until_the_server_ends_it(cluster: ControlPlane) -> 
         await api.delete(f"{MAPS}/watched")
         watching = api.watch(MAPS, {"resourceVersion": version, "timeoutSeconds": "2"}, 10)
         told = [(event["type"], event["object"]["metadata"]["name"]) async for event in watching]
+        told = [one for one in told if one[1] == "watched"]  # a young cluster gives the namespace its certificates
         assert told == [("ADDED", "watched"), ("DELETED", "watched")]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ from tests.cluster.control_plane import ControlPlane
 from tests.controller.adapters.kube.access import behind_a_proxy
 from tests.controller.adapters.kube.test_reflector import until
 
-TIMING = Timing(2.0, 1.2, 0.2)
+TIMING = Timing(5.0, 4.0, 1.0)
+"""Short, and yet nobody loses the lease for a second or two that a busy machine does not run this process."""
 FOLDER = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 
 
@@ -30,6 +32,11 @@ async def standing(elector: Elector) -> AsyncIterator[asyncio.Task[None]]:
         await asyncio.gather(task, return_exceptions=True)
 
 
+def moment(text: str) -> datetime:
+    """Of a lease. All are written by this process, so that one clock tells them."""
+    return datetime.fromisoformat(text)
+
+
 @pytest.mark.cluster
 async def test_one_leads_and_hands_over_at_once(cluster: ControlPlane) -> None:
     async with await Api.connect(cluster.kubeconfig) as api:
@@ -37,7 +44,7 @@ async def test_one_leads_and_hands_over_at_once(cluster: ControlPlane) -> None:
         async with standing(one) as first:
             await until(lambda: one.leading)
             async with standing(two):
-                limit = time.monotonic() + 2.5  # longer than a lease
+                limit = time.monotonic() + TIMING.lease + 0.5
                 while time.monotonic() < limit:
                     assert (one.leading, two.leading) == (True, False)
                     await asyncio.sleep(0.05)
@@ -59,10 +66,12 @@ async def test_who_insists_leads_and_leaves_the_lease_to_run_out(cluster: Contro
             await until(lambda: one.leading)
             async with standing(two):
                 await until(lambda: two.leading and not one.leading)
-            ended = time.monotonic()
-            assert (await api.get(f"{FOLDER}/insisted-on"))["spec"]["holderIdentity"] == "two"
+            left = (await api.get(f"{FOLDER}/insisted-on"))["spec"]
+            assert left["holderIdentity"] == "two"
             await until(lambda: one.leading)
-            assert time.monotonic() - ended > TIMING.lease - TIMING.retry * 1.2
+            taken = (await api.get(f"{FOLDER}/insisted-on"))["spec"]
+            assert taken["holderIdentity"] == "one"
+            assert moment(taken["acquireTime"]) - moment(left["renewTime"]) > timedelta(seconds=TIMING.lease)
 
 
 @pytest.mark.cluster
@@ -75,13 +84,13 @@ async def test_who_cannot_renew_stops_before_another_begins(cluster: ControlPlan
             await until(lambda: one.leading)
             await stack.enter_async_context(standing(two))
             proxy.hold()
-            limit = time.monotonic() + 15
+            limit = time.monotonic() + 60
             while not two.leading:
                 assert time.monotonic() < limit
                 await asyncio.sleep(0.01)
             assert not one.leading
             proxy.pass_on()
-            await asyncio.sleep(1)
+            await asyncio.sleep(2 * TIMING.retry)
             assert (one.leading, two.leading) == (False, True)
 
 

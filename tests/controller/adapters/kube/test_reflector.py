@@ -82,7 +82,12 @@ class Script:
 
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
-        self.lists = self.watches = 0
+        self.lists = 0
+        self.at: list[float] = []
+
+    @property
+    def watches(self) -> int:
+        return len(self.at)
 
     async def get(self, path: str, params: Any = None) -> Json:
         self.lists += 1
@@ -90,7 +95,7 @@ class Script:
         return {"items": items, "metadata": {"resourceVersion": str(self.lists)}}
 
     async def watch(self, path: str, params: Any, silence_s: float) -> AsyncIterator[Json]:
-        self.watches += 1
+        self.at.append(time.monotonic())
         answer = self.answers.pop(0) if self.answers else ApiAway("away")
         if answer is None:
             return
@@ -117,12 +122,13 @@ async def test_a_version_that_is_refused_again_and_again_is_given_up() -> None:
 
 
 async def test_watches_that_end_at_once_are_not_a_storm() -> None:
-    reflector = Reflector(server := Script(*[None] * 10_000), "/a", patience=Patience(first=0.2, longest=30))
+    patience = Patience(first=0.2, longest=30)
+    reflector = Reflector(server := Script(*[None] * 10_000), "/a", patience=patience)
     async with running(reflector):
-        await until(lambda: server.watches == 4)
-        began = server.watches
-        await asyncio.sleep(0.5)
-        assert server.watches - began <= 2
+        await until(lambda: server.watches >= 4)
+    _, *gaps = (other - one for one, other in pairwise(server.at))  # the first followed a list, which said something
+    for k, gap in enumerate(gaps):
+        assert gap >= patience.first * 2**k / 2  # half of each pause is by chance
 
 
 async def test_it_says_for_how_long_nothing_was_heard() -> None:

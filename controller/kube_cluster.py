@@ -20,6 +20,8 @@ from controller.hpa_patch import Change
 from controller.lead_time import LeadTimes, scaled_by
 from controller.originals import gives_back
 from controller.ready_pods import ReadyPods
+from controller.rollout_watch import RolloutWatch
+from controller.rollouts import Rollouts
 from controller.scaled_objects import VERSION, WithViews, is_view, key_of_scaled, view, written
 from controller.subjects import Key, named_by
 from controller.telling import Told
@@ -72,6 +74,7 @@ class KubeCluster:
         self._scaled = Reflector(api, scaled_objects_path(namespace), self._scaled_changed, optional=True)
         self._leads = LeadTimes()
         self._ready = ReadyPods()
+        self._rolling = RolloutWatch()
         self._pods = Reflector(api, pods_path(namespace), self._pod_changed, keep=False)
 
     def _policy_changed(self, kind: str, one: Json) -> None:
@@ -123,6 +126,13 @@ class KubeCluster:
     def measured(self, hpa: Json, now: datetime) -> int | None:
         """The pods of which the HPA's metrics tell."""
         return self._ready.measured(scaled_by(hpa), now)
+
+    def rollouts(self, hpa: Json, known: Rollouts, now: datetime) -> Rollouts:
+        """With what its pods tell by now; until all of them are listed they tell nothing."""
+        if not self._pods.synced:
+            return known
+        target = scaled_by(hpa)
+        return known.after(*self._rolling.look(target, self._ready.of(target), known.template, now), now)
 
     @property
     def policies(self) -> Mapping[Key, Json]:

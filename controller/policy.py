@@ -39,7 +39,8 @@ class Workload:
     queries     of the signals that have one
     prometheus  URL of the policy's own; None: the controller's
     lead_time   as stated; None: measured, and until enough is known that of `policy`
-    incidents   of the history of its signals, what happened once and is not to be expected again
+    incidents   of the history of its signals, what happened once and is not to be expected again; forgets_rollouts:
+                and rollouts, where none before was like them
     """
 
     policy: Policy
@@ -52,6 +53,7 @@ class Workload:
     lead_time: timedelta | None
     scaled_object: str | None = None
     incidents: tuple[Incident, ...] = ()
+    forgets_rollouts: bool = True
 
 
 def load_workload(path: Path) -> Workload:
@@ -89,6 +91,7 @@ def _workload(document: Document) -> Workload:
         lead_time=spec.lead_time,
         scaled_object=spec.scaled_object_ref.name if spec.scaled_object_ref else None,
         incidents=tuple(Incident(one.start, one.end, one.reason) for one in spec.incidents),
+        forgets_rollouts=spec.rollouts == "Forget",
     )
 
 

@@ -208,6 +208,7 @@ class _Spec(Part):
     ramp_down: _RampDown = _RampDown()
     events: Annotated[list[_Event], Field(max_length=_MOST_EVENTS)] = Field(default_factory=list)
     incidents: Annotated[list[_Incident], Field(max_length=_MOST_INCIDENTS)] = Field(default_factory=list)
+    rollouts: Literal["Forget", "Keep"] = "Forget"
 
     @field_validator("signals")
     @classmethod

@@ -1,4 +1,4 @@
-"""How many pods the means of an HPA's metrics are of, as the pods themselves tell: those that are ready for a while.
+"""What is kept of the pods of every workload, and how many of them the means of an HPA's metrics are of.
 
 The HPA's status says the mean and not of how many. Pods that are not ready yet have no part in it, and those that have
 just become so not yet: a metric is as old as its lag and its window. Pure.
@@ -6,7 +6,8 @@ just become so not yet: a metric is as old as its lag and its window. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +17,30 @@ Json = dict[str, Any]
 MEASURED_AFTER = timedelta(seconds=60)
 """Of readiness: kubelets measure over some 15 s, metrics-server scrapes them every 15 s, an HPA looks as often."""
 
+_TEMPLATES = ("pod-template-hash", "controller-revision-hash")
+"""Labels by which Deployments, and StatefulSets, say of which template a pod is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodSeen:
+    """A pod, as the watch has told of it last.
+
+    template     what its workload calls the template that it is of; empty where it calls it nothing
+    ready_since  None where it is not ready, or on its way out
+    going        it is being deleted
+    """
+
+    template: str
+    created: datetime
+    ready_since: datetime | None
+    going: bool
+
 
 class ReadyPods:
-    """The ready pods of every workload that has pods, and since when they are."""
+    """The pods of every workload that has pods."""
 
     def __init__(self) -> None:
-        self._since: dict[Target, dict[str, datetime | None]] = {}
+        self._pods: dict[Target, dict[str, PodSeen]] = {}
         self._targets: dict[tuple[str, str], Target] = {}
 
     def learn(self, kind: str, pod: Json) -> None:
@@ -30,15 +49,27 @@ class ReadyPods:
         if kind == "DELETED":
             target = self._targets.pop(key, None)
             if target is not None:
-                del self._since[target][key[1]]
+                del self._pods[target][key[1]]
         elif (target := target_of(pod)) is not None:
             self._targets[key] = target
-            self._since.setdefault(target, {})[key[1]] = _ready_since(pod)
+            self._pods.setdefault(target, {})[key[1]] = _seen(pod)
+
+    def of(self, target: Target) -> Collection[PodSeen]:
+        """Those that are there, those on their way out among them."""
+        return self._pods.get(target, {}).values()
 
     def measured(self, target: Target, now: datetime) -> int | None:
         """Those whose metrics count by now; all that are ready where none has been for long, None where none is."""
-        ready = [since for since in self._since.get(target, {}).values() if since is not None]
+        ready = [one.ready_since for one in self.of(target) if one.ready_since is not None]
         return sum(now - since >= MEASURED_AFTER for since in ready) or len(ready) or None
+
+
+def _seen(pod: Json) -> PodSeen:
+    metadata = pod["metadata"]
+    labels = metadata.get("labels") or {}
+    template = next((labels[name] for name in _TEMPLATES if name in labels), "")
+    created = datetime.fromisoformat(metadata["creationTimestamp"])
+    return PodSeen(template, created, _ready_since(pod), "deletionTimestamp" in metadata)
 
 
 def _ready_since(pod: Json) -> datetime | None:

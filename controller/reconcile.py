@@ -28,6 +28,8 @@ from controller.leftovers import Leftovers
 from controller.live_forecasts import LiveForecasts, Wanted
 from controller.onlooker import Decided, Onlooker
 from controller.originals import FINALIZER, Originals, as_number, given_back, raising, read, taken, was_reset
+from controller.rollouts import Rollouts, news, noted
+from controller.rollouts import read as noted_rollouts
 from controller.scaled_objects import held_key
 from controller.status import due
 from controller.subjects import Key, Refusal, Subject, subjects
@@ -60,6 +62,9 @@ class Cluster(Protocol):
     def measured(self, hpa: Json, now: datetime) -> int | None:
         """Pods that the means of its metrics are of by now; None while that is unknown."""
 
+    def rollouts(self, hpa: Json, known: Rollouts, now: datetime) -> Rollouts:
+        """Of what it scales: those that are known, and what its pods tell by now."""
+
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json: ...
 
     async def write_status(self, policy: Json, status: Json) -> None: ...
@@ -77,13 +82,17 @@ class Signals(Protocol):
 
 @dataclass
 class _Policy:
-    """What is kept of one policy between ticks: `status` as it was written, `told` as events were last made of it."""
+    """What is kept of one policy between ticks: `status` as it was written, `told` as events were last made of it.
+
+    `rollouts` is what its status has noted, and what was seen since; None before the first tick.
+    """
 
     kept: Kept | None = None
     status: Json = field(default_factory=dict)
     told: Json = field(default_factory=dict)
     written_at: datetime | None = None
     resets: Resets = field(default_factory=Resets)
+    rollouts: Rollouts | None = None
 
 
 class Reconciler:
@@ -112,7 +121,7 @@ class Reconciler:
     async def tick(self, now: datetime, *, dry: bool = False) -> dict[Key, Outcome | Refusal]:
         """Every policy once. With `dry` nothing is written."""
         subjects_now = subjects(self._cluster.policies, self._cluster.hpas)
-        found = {key: self._watched(one, now) for key, one in subjects_now.items()}
+        found = {key: self._watched(key, one, now) for key, one in subjects_now.items()}
         for gone in self._known.keys() - found.keys():
             del self._known[gone]
         followed_ones = {key: one for key, one in found.items() if isinstance(one, Subject)}
@@ -169,12 +178,16 @@ class Reconciler:
         self._onlooker.reset(key)
         return True
 
-    def _watched(self, one: Subject | Refusal, now: datetime) -> Subject | Refusal:
-        """With what its pods have told: those that are measured, and the lead time where the policy leaves it to us."""
+    def _watched(self, key: Key, one: Subject | Refusal, now: datetime) -> Subject | Refusal:
+        """With what its pods have told: those that are measured, rollouts, and the lead time where it is left to us."""
         if isinstance(one, Refusal):
             return one
         lead_time = self._cluster.lead_time(one.hpa) if one.workload.lead_time is None else None
-        return replace(one, lead_time=lead_time, measured=self._cluster.measured(one.hpa, now))
+        mine = self._known.setdefault(key, _Policy())
+        known = noted_rollouts(one.object.get("status", {})) if mine.rollouts is None else mine.rollouts
+        mine.rollouts = self._cluster.rollouts(one.hpa, known, now)
+        measured = self._cluster.measured(one.hpa, now)
+        return replace(one, lead_time=lead_time, measured=measured, rollouts=mine.rollouts)
 
     async def _read(self, found: Mapping[Key, Subject], now: datetime) -> Mapping[SignalKey, Fed]:
         keys = {one for subject in found.values() for one in self._keys(subject).values()}
@@ -238,7 +251,10 @@ class Reconciler:
         contest = contested(hpa, MANAGER, subject.workload.ownership, mine.resets.count(now), failed)
         unforecast = {name: text for name, one in asked.items() if (text := self._forecasts.problem(one))}
         status = status_of(subject.object, outcome, Aside(problem, unforecast, failed, contest), now)
-        for told in events_of(mine.told or subject.object.get("status", {}), status, outcome):
+        status |= noted(subject.rollouts, forget=subject.workload.forgets_rollouts)
+        before = mine.told or subject.object.get("status", {})
+        rolled = [Told("Normal", "RolledOut", note, "Forecast") for note in news(before, status)]
+        for told in [*events_of(before, status, outcome), *rolled]:
             await self._cluster.tell(subject.object, told)
         mine.told = status
         self._tell(subject.object, mine, status, now)
@@ -312,9 +328,9 @@ class Reconciler:
 
 
 def _wanted(subject: Subject, key: SignalKey, fed: Fed) -> Wanted:
-    """The forecast of a signal for a policy, on its history without what the policy says that happened once."""
+    """The forecast of a signal for a policy, on its history without what is not to be expected again."""
     policy = subject.workload.policy
     lead = subject.lead_time or policy.lead_time
     window = planning_window(replace(policy, lead_time=lead), _STEP, _METRIC_LAG)
-    unseen = () if fed.series is None else behind(fed.series, subject.workload.incidents)
+    unseen = () if fed.series is None else behind(fed.series, subject.incidents)
     return Wanted(key, window, unseen)

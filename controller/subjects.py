@@ -13,7 +13,9 @@ from typing import Any
 from controller.errors import BadPolicy
 from controller.hpa_patch import target_of
 from controller.policy import Workload, resolve_object
+from controller.rollouts import Rollouts
 from controller.scaled_objects import KIND, held_key, is_view, key_of_scaled
+from forecaster.incidents import Incident
 
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -36,6 +38,7 @@ class Subject:
 
     lead_time  as the workload's pods have shown; None where the policy states one, or too few are known
     measured   pods that the means of the HPA's metrics are of; None where that is unknown
+    rollouts   of the workload, as its pods have shown
     """
 
     object: Json
@@ -43,6 +46,13 @@ class Subject:
     hpa: Json
     lead_time: timedelta | None = None
     measured: int | None = None
+    rollouts: Rollouts = Rollouts()  # noqa: RUF009  frozen
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """What of the history of its signals is not to be expected again: what the policy says, and what was seen."""
+        told, seen = self.workload.incidents, self.rollouts.forgotten
+        return (*told, *seen) if self.workload.forgets_rollouts else told
 
 
 def subjects(policies: Mapping[Key, Json], hpas: Mapping[Key, Json]) -> dict[Key, Subject | Refusal]:

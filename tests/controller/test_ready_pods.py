@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from controller.ready_pods import MEASURED_AFTER, ReadyPods
+from controller.ready_pods import MEASURED_AFTER, PodSeen, ReadyPods
 from tests.controller.test_lead_time import WEB, a_pod
 from tests.helpers.builders import at
 
@@ -42,3 +42,18 @@ def test_one_that_is_not_ready_any_more_or_goes_does_not_count() -> None:
     ready.learn("DELETED", {"metadata": {"namespace": gone["namespace"], "name": gone["name"]}})
     ready.learn("DELETED", {"metadata": {"namespace": "chat", "name": "never seen"}})
     assert ready.measured(WEB, late) == 1
+
+
+def test_of_a_pod_is_kept_its_template_when_it_was_made_and_whether_it_goes() -> None:
+    going, of_a_set = a_pod("going", 30), a_pod("set", 5)
+    going["metadata"]["deletionTimestamp"] = at().isoformat()
+    of_a_set["metadata"]["labels"] = {"controller-revision-hash": "web-7d"}
+    of_a_set["metadata"]["ownerReferences"] = [{"kind": "StatefulSet", "name": "web", "controller": True}]
+    ready = told(going, of_a_set)
+    assert list(ready.of(WEB)) == [PodSeen("5d4f", at(), None, going=True)]
+    assert list(ready.of(("chat", "StatefulSet", "web"))) == [
+        PodSeen("web-7d", at(), at(seconds=5), going=False)
+    ]  # fmt: skip
+    ready.learn("MODIFIED", a_pod("going", 30))
+    ready.learn("DELETED", a_pod("going", 30))
+    assert list(ready.of(WEB)) == []

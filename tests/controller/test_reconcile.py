@@ -21,6 +21,7 @@ from controller.live_forecasts import LiveForecasts
 from controller.onlooker import Decided, Onlooker
 from controller.originals import FINALIZER, Originals, raising, read
 from controller.reconcile import Reconciler
+from controller.rollouts import BEFORE, SETTLES, Rollout, Rollouts
 from controller.subjects import Key, Refusal
 from controller.telling import Told
 from forecaster.baselines import BASELINES
@@ -45,6 +46,8 @@ class Memory:
         self.events: list[Told] = []
         self.writes = 0
         self.lead: timedelta | None = None
+        self.template = ""
+        self.rolled_out: Rollout | None = None
         self.failing: Exception | None = None
 
     def measured(self, hpa: Json, now: datetime) -> int | None:
@@ -52,6 +55,9 @@ class Memory:
 
     def lead_time(self, hpa: Json) -> timedelta | None:
         return self.lead
+
+    def rollouts(self, hpa: Json, known: Rollouts, now: datetime) -> Rollouts:
+        return known.after(self.template, self.rolled_out, now) if known.template != self.template else known
 
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
         if self.failing:
@@ -358,3 +364,38 @@ async def test_what_a_policy_says_that_happened_once_is_not_expected_by_it_but_b
     assert await wanted(17) == [20, 20]  # what was made before serves until the new one is made
     another_one, gateway = await wanted(32)
     assert (another_one, gateway) == (20, 2)
+
+
+async def test_a_rollout_that_was_seen_is_not_expected_again_told_once_and_known_to_a_successor() -> None:
+    load = Crowded()
+    crowd = load.incident()
+    rollout = Rollout(crowd.start + BEFORE, crowd.end - SETTLES, "7c9")
+    cluster = Memory(a_policy(bounds={"minReplicas": 2, "maxReplicas": 30}))
+    cluster.template = "5d4f"
+
+    async def ticked_by(reconciler: Reconciler, forecasts: LiveForecasts) -> int | None:
+        for _ in range(2):
+            found = await reconciler.tick(at(seconds=1))
+            await forecasts.settled()
+        (one,) = found.values()
+        assert isinstance(one, Outcome)
+        return one.decision.wanted
+
+    def begun() -> tuple[Reconciler, LiveForecasts]:
+        forecasts = LiveForecasts(BASELINES["same-time-yesterday"])
+        return Reconciler(cluster, load, forecasts, "http://prometheus"), forecasts
+
+    first = begun()
+    assert await ticked_by(*first) == 20
+    assert cluster.policies[KEY]["status"]["rollouts"] == {"template": "5d4f", "seen": []}
+    cluster.template, cluster.rolled_out = "7c9", rollout
+    await ticked_by(*first)
+    assert await ticked_by(*first) == 2
+    (noted,) = cluster.policies[KEY]["status"]["rollouts"]["seen"]
+    assert (noted["template"], noted["forgotten"]) == ("7c9", True)
+    assert [one.reason for one in cluster.events] == ["RolledOut"]
+    assert await ticked_by(*begun()) == 2
+    cluster.policies[KEY]["spec"]["rollouts"] = "Keep"
+    assert await ticked_by(*begun()) == 20
+    assert not cluster.policies[KEY]["status"]["rollouts"]["seen"][0]["forgotten"]
+    assert len(cluster.events) == 1

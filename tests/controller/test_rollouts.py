@@ -1,0 +1,96 @@
+"""Which rollouts are not expected again: the first about its time of day; and what a status notes of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.rollouts import ABOUT, AGAIN_AFTER, BEFORE, KEPT, MOST, SETTLES, Rollout, Rollouts, news, noted, read
+from forecaster.incidents import Incident
+from tests.helpers.builders import at
+
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+TAKES = 4 * MINUTE
+
+
+def a_rollout(days: float = 0, template: str = "5d4f", **more: float) -> Rollout:
+    start = at() + timedelta(days=days, **more)
+    return Rollout(start, start + TAKES, template)
+
+
+def forgotten(*seen: Rollout) -> list[bool]:
+    """Of each."""
+    return [one["forgotten"] for one in noted(Rollouts("new", seen), forget=True)["rollouts"]["seen"]]
+
+
+def test_one_that_nothing_was_like_is_left_out_with_what_follows_it() -> None:
+    one = a_rollout()
+    assert Rollouts("5d4f", (one,)).forgotten == (
+        Incident(one.start - BEFORE, one.end + SETTLES, "rollout of 5d4f"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("later", [1, 2, 7, 14])
+@pytest.mark.parametrize("about", [-ABOUT, timedelta(0), ABOUT])
+def test_one_that_recurs_is_a_season_and_the_first_stays_what_it_was(later: int, about: timedelta) -> None:
+    minutes = about / MINUTE
+    assert forgotten(a_rollout(), a_rollout(later, minutes=minutes)) == [True, False]
+
+
+@pytest.mark.parametrize("later", [DAY + ABOUT + MINUTE, DAY - ABOUT - MINUTE, 3 * DAY, timedelta(hours=2), 21 * DAY])
+def test_one_at_another_time_or_at_a_distance_that_nobody_looks_back_on_is_none(later: timedelta) -> None:
+    assert forgotten(a_rollout(), a_rollout(later / DAY)) == [True, True]
+
+
+def test_nightly_ones_are_forgotten_once() -> None:
+    assert forgotten(*(a_rollout(day) for day in range(20))) == [True, *[False] * 19]
+
+
+@given(st.lists(st.floats(0, 34), max_size=12))
+def test_what_was_said_of_one_stays_when_more_come(days: list[float]) -> None:
+    seen = [a_rollout(day) for day in sorted(days)]
+    said = forgotten(*seen)
+    assert [forgotten(*seen[: k + 1])[k] for k in range(len(seen))] == said
+
+
+def test_every_distance_is_a_whole_number_of_days() -> None:
+    assert all(span % DAY == timedelta(0) for span in AGAIN_AFTER)
+
+
+def test_what_is_known_grows_and_ends_where_nobody_looks_back_any_more() -> None:
+    known, now = Rollouts(), at()
+    assert known.after("", None, now) == known
+    known = known.after("a", None, now).after("b", a_rollout(), now)
+    assert known == Rollouts("b", (a_rollout(),))
+    assert known.after("b", None, a_rollout().end + KEPT) == Rollouts("b")
+    for k in range(MOST + 5):
+        known = known.after(f"{k}", a_rollout(minutes=k * 20), now)
+    assert len(known.seen) == MOST
+    assert known.seen[-1] == a_rollout(minutes=(MOST + 4) * 20)
+
+
+def test_a_status_notes_what_it_is_read_from() -> None:
+    known = Rollouts("7c9", (a_rollout(), a_rollout(1, "7c9")))
+    status = noted(known, forget=True)
+    assert read(status) == known
+    assert status["rollouts"]["seen"][1] == {
+        "start": "2026-03-03T20:00:00Z", "end": "2026-03-03T20:04:00Z", "template": "7c9", "forgotten": False
+    }  # fmt: skip
+    assert [one["forgotten"] for one in noted(known, forget=False)["rollouts"]["seen"]] == [False, False]
+    assert noted(Rollouts(), forget=True) == {}
+    assert read({}) == read({"rollouts": {}}) == Rollouts()
+
+
+def test_news_say_what_is_not_expected_again_once() -> None:
+    first, second = a_rollout(), a_rollout(1)
+    before, after = (noted(Rollouts("5d4f", seen), forget=True) for seen in ((first,), (first, second)))
+    assert news({}, before) == [
+        "rollout of 5d4f, 2026-03-02 20:00 to 20:04 UTC: what the load was from 19:58 to 20:14 is not expected again"
+    ]
+    assert news(before, after) == [
+        "rollout of 5d4f, 2026-03-03 20:00 to 20:04 UTC: stays in the history of the load"
+    ]
+    assert news(after, after) == news(after, {}) == []

@@ -85,7 +85,7 @@ def status_of(policy: Json, outcome: Outcome, aside: Aside, now: datetime) -> Js
         _forecasting(outcome, aside.unforecast),
         _acting(outcome, aside.failed),
         _limited(outcome),
-        _degraded(aside.problem),
+        _degraded(aside.problem, outcome.unread),
         aside.contest,
     ]
     verdicts = [one.verdict for one in outcome.forecasts if one.verdict is not None]
@@ -186,7 +186,8 @@ def _acting(outcome: Outcome, failed: str) -> Condition:
     if outcome.policy.mode is Mode.ACTIVE:
         said = f"the floor is {max(outcome.decision.floor, outcome.originals.floor)}"
         if outcome.observed.hpa_wish is None:
-            said += "; the HPA reports no metric, so what it would hold alone is unknown: it is only held or raised"
+            why = "its spec is not understood" if outcome.unread else "it reports no metric"
+            said += f"; what the HPA would hold alone is unknown, because {why}: the floor is only held or raised"
         return Condition(ACTING, True, "Active", said)
     if not outcome.given_back:
         return Condition(ACTING, True, "HandingBack", f"the floor of {outcome.decision.floor} goes back by its ramp")
@@ -205,9 +206,14 @@ def _limited(outcome: Outcome) -> Condition:
     )  # fmt: skip
 
 
-def _degraded(problem: Mapping[str, str]) -> Condition:
-    if not problem:
+def _degraded(problem: Mapping[str, str], unread: str) -> Condition:
+    if not problem and not unread:
         return Condition(DEGRADED, False, "AllSignalsRead")
-    reason = sorted(text.partition(":")[0] for text in problem.values())[0]
-    words = "; ".join(f"{name}: {text.partition(': ')[2]}" for name, text in problem.items())
-    return Condition(DEGRADED, True, reason, words)
+    words = [f"{name}: {text.partition(': ')[2]}" for name, text in problem.items()]
+    if unread:
+        words.append(
+            f"of the HPA this version does not understand {'; '.join(unread.splitlines())}; what it would hold alone is"
+            " therefore unknown, and the floor is only held or raised: update Foresail, or leave that out of the HPA"
+        )
+    reasons = sorted(text.partition(":")[0] for text in problem.values())
+    return Condition(DEGRADED, True, reasons[0] if reasons else "HpaNotUnderstood", "; ".join(words))

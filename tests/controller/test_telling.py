@@ -129,7 +129,21 @@ def test_an_unknown_wish_is_said() -> None:
     outcome = an_outcome()
     blind = replace(outcome, observed=replace(outcome.observed, hpa_wish=None))
     acting = {one["type"]: one for one in status_of(a_policy(), blind, Aside(), at())["conditions"]}["Acting"]
-    assert "what it would hold alone is unknown" in acting["message"]
+    assert "alone is unknown, because it reports no metric: the floor is only held or raised" in acting["message"]
+
+
+def test_an_hpa_that_is_not_understood_is_said_and_warned_of() -> None:
+    good = status_of(a_policy(), an_outcome(), Aside(), at())
+    newer = an_outcome(unread="gateway: spec.coolDown: unknown key; allowed here are maxReplicas")
+    newer = replace(newer, observed=replace(newer.observed, hpa_wish=None))
+    status = status_of(a_policy(), newer, Aside(), at())
+    (event,) = events_of(good, status)
+    assert (event.kind, event.reason) == ("Warning", "HpaNotUnderstood")
+    assert "spec.coolDown: unknown key" in event.note
+    assert "update Foresail" in event.note
+    assert told(newer)["Ready"] == ("True", "Followed")
+    assert told(newer)["Degraded"] == ("True", "HpaNotUnderstood")
+    assert told(newer, {"connections": "StaleData: old"})["Degraded"] == ("True", "StaleData")
 
 
 def asking(floor: int, *managers: tuple[str, str]) -> Json:

@@ -56,6 +56,7 @@ class Outcome:
     moved      minReplicas as it stands and as it is to be, where the change moves it
     limited    replicas that the forecast peaks at, where that is beyond the HPA's maximum, from `limited_from` on
     held       why the floor is held as it is; empty where it was decided
+    unread     what of the HPA's spec is not known, so that its own wish is unknown; empty where all is
     """
 
     policy: Policy
@@ -71,6 +72,7 @@ class Outcome:
     limited: int | None = None
     limited_from: datetime | None = None
     held: str = ""
+    unread: str = ""
 
 
 def decide(
@@ -83,7 +85,7 @@ def decide(
 ) -> Outcome:
     """The decision for now. `blind` says why nothing new is known, where that is so.
 
-    Raises BadPolicy where the HPA is of a kind that cannot be followed.
+    Raises BadPolicy where a target in the HPA or in its note is no quantity.
     """
     hpa, metric = subject.hpa, _metric(subject.workload.policy)
     originals = taken(hpa, name_of(subject), metric, told(subject.object, metric))
@@ -105,7 +107,7 @@ def decide(
     return Outcome(
         policy=policy, observed=observed, forecasts=tuple(forecasts), before=kept.memory, decision=decision, kept=after,
         change=change, originals=originals, given_back=back, moved=moved, held=waiting, limited=limited,
-        limited_from=limited_from,
+        limited_from=limited_from, unread=wish.unread,
     )  # fmt: skip
 
 

@@ -41,11 +41,13 @@ class HpaWish:
     replicas  that it would hold; None where a metric is missing
     totals    of each metric by name, over all pods
     alone     for the next look
+    unread    what of its spec this version does not know, so that nothing can be said of it; empty where it knows all
     """
 
     replicas: int | None
     totals: Mapping[str, float] = field(default_factory=dict)
     alone: Alone = Alone()
+    unread: str = ""
 
 
 def wish_of(
@@ -53,12 +55,16 @@ def wish_of(
 ) -> HpaWish:
     """The look at a raw HPA. `measured` pods are those that the means of their own metrics are of; None: all.
 
-    Raises BadPolicy where its spec is of a kind that the simulation does not know.
+    The API server has taken its spec: what the reader refuses in it, such as a field of a newer Kubernetes, is what it
+    does not know, and no mistake of the owner's. Any such part may change what the HPA does, so the wish is unknown.
     """
-    spec = _own(hpa_spec(_manifest(hpa), hpa["metadata"]["name"]), originals)
     current = int(hpa.get("status", {}).get("currentReplicas") or 0)
     reported = list(_reported(hpa, current, min(measured or current, current)))
     totals = {name: total for (name, _), (total, _) in reported}
+    try:
+        spec = _own(hpa_spec(_manifest(hpa), hpa["metadata"]["name"]), originals)
+    except BadPolicy as error:
+        return HpaWish(None, totals, before, str(error))
     if current == 0 or [key for key, _ in reported] != [(one.name, one.source) for one in spec.metrics]:
         return HpaWish(None, totals, before)
     metrics: list[MetricSpec] = []

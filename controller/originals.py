@@ -105,16 +105,16 @@ def taken(hpa: Json, policy: str, metric: str | None, last: Originals | None = N
         if _moved(hpa, before):
             return before  # it goes back first
         return replace(before, metric=metric, target=target, ours_target=target)
-    if not _same(target, before.ours_target):
+    if not same(target, before.ours_target):
         before = replace(before, target=target, ours_target=target)
     return before
 
 
 def _moved(hpa: Json, noted: Originals) -> bool:
     """Whether a target of ours is in force."""
-    if noted.metric is None or _same(noted.target, noted.ours_target):
+    if noted.metric is None or same(noted.target, noted.ours_target):
         return False
-    return _same(target_of(hpa, noted.metric), noted.ours_target)
+    return same(target_of(hpa, noted.metric), noted.ours_target)
 
 
 def was_reset(hpa: Json) -> bool:
@@ -122,7 +122,7 @@ def was_reset(hpa: Json) -> bool:
     before = read(hpa)
     if before is None or not before.holds:
         return False
-    gone = before.metric is not None and not _same(target_of(hpa, before.metric), before.ours_target)
+    gone = before.metric is not None and not same(target_of(hpa, before.metric), before.ours_target)
     return floor_of(hpa) != before.ours or gone
 
 
@@ -175,7 +175,8 @@ def as_number(text: str | None) -> float | None:
         raise BadPolicy(f"a target of {text!r}; {error}") from error
 
 
-def _same(one: str | None, other: str | None) -> bool:
+def same(one: str | None, other: str | None) -> bool:
+    """Whether two targets are the same quantity, however they are written."""
     if one is None or other is None:
         return one is other
     return quantity(one) == quantity(other)

@@ -23,7 +23,8 @@ from controller.decision.capacity import planning_window
 from controller.decision.plan import first_memory
 from controller.domain import Mode, Ownership
 from controller.errors import ClusterError, Conflict, ControllerError
-from controller.hpa_patch import Change
+from controller.floor_events import Release, floor_events
+from controller.hpa_patch import Change, floor_of
 from controller.leftovers import Leftovers
 from controller.live_forecasts import LiveForecasts, Wanted
 from controller.onlooker import Decided, Onlooker
@@ -33,7 +34,7 @@ from controller.rollouts import read as noted_rollouts
 from controller.scaled_objects import held_key
 from controller.status import due
 from controller.subjects import Key, Refusal, Subject, subjects
-from controller.telling import Aside, Told, events_of, refused, remembered, status_of
+from controller.telling import Aside, Told, events_of, refused, remembered, status_of, undone
 from forecaster.incidents import behind, without
 from forecaster.series import Series
 
@@ -91,6 +92,7 @@ class _Policy:
     status: Json = field(default_factory=dict)
     told: Json = field(default_factory=dict)
     written_at: datetime | None = None
+    release: Release | None = None
     resets: Resets = field(default_factory=Resets)
     rollouts: Rollouts | None = None
 
@@ -167,13 +169,22 @@ class Reconciler:
             return False
         if mine.resets.too_many(now):
             return False
-        mine.resets.add(now)
         policy = followed(subject, noted)
         floor = min(noted.ours, policy.bounds.max_replicas)
         originals = taken(hpa, noted.policy, noted.metric, noted)
-        change, _ = raising(originals, floor, as_number(noted.ours_target))
+        change, after = raising(originals, floor, as_number(noted.ours_target))
+        note = undone(hpa, noted, after, MANAGER)
+        if note:
+            mine.resets.add(now)
+        else:
+            self._noted.pop(hpa["metadata"].get("uid", ""), None)
         await self._cluster.write_hpa(hpa, change, subject.workload.ownership)
-        note = f"the floor of {floor} was reset by an apply of its owner, and put back"
+        if not note:
+            note = (
+                f"the owner asks for minReplicas {floor_of(hpa)} by now, where Foresail asked for {floor}: that counts"
+            )
+            await self._cluster.tell(subject.object, Told("Normal", "OwnerAsksForMore", note, "Reassert"))
+            return False
         await self._cluster.tell(subject.object, Told("Normal", "FloorReset", note, "Reassert"))
         self._onlooker.reset(key)
         return True
@@ -218,7 +229,7 @@ class Reconciler:
         if isinstance(one, Subject):
             self._noted.pop(one.hpa["metadata"].get("uid", ""), None)
         if policy is not None and not dry:
-            self._tell(policy, mine, refused(policy, result, now), now)
+            await self._tell(policy, mine, refused(policy, result, now), now)
             await self._let_go(policy, now)
         return result
 
@@ -254,10 +265,10 @@ class Reconciler:
         status |= noted(subject.rollouts, forget=subject.workload.forgets_rollouts)
         before = mine.told or subject.object.get("status", {})
         rolled = [Told("Normal", "RolledOut", note, "Forecast") for note in news(before, status)]
-        for told in [*events_of(before, status, outcome), *rolled]:
+        moved, mine.release = floor_events(mine.release, outcome, failed)
+        for told in [*moved, *rolled]:
             await self._cluster.tell(subject.object, told)
-        mine.told = status
-        self._tell(subject.object, mine, status, now)
+        await self._tell(subject.object, mine, status, now)
         return outcome
 
     async def _act(self, subject: Subject, outcome: Outcome) -> tuple[Json, str]:
@@ -297,7 +308,10 @@ class Reconciler:
         except ClusterError as error:
             _LOG.warning("%s: %s", policy["metadata"]["name"], error)
 
-    def _tell(self, policy: Json, mine: _Policy, status: Json, now: datetime) -> None:
+    async def _tell(self, policy: Json, mine: _Policy, status: Json, now: datetime) -> None:
+        for told in events_of(mine.told or policy.get("status", {}), status):
+            await self._cluster.tell(policy, told)
+        mine.told = status
         if due(mine.status or policy.get("status", {}), status, mine.written_at, now):
             self._due.append((policy, mine, status))
 

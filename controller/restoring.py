@@ -104,11 +104,7 @@ def _after(hpa: Json, originals: Originals, policies: Mapping[Key, Json], share:
     percent = _percent(originals, policies) * share
     if percent >= 100:
         return originals.floor
-    try:
-        wish = wish_of(hpa, originals, Alone(), now).replicas
-    except BadPolicy:
-        wish = None
-    return lowered(originals, percent, wish)
+    return lowered(originals, percent, wish_of(hpa, originals, Alone(), now).replicas)
 
 
 def _percent(originals: Originals, policies: Mapping[Key, Json]) -> float:

@@ -41,7 +41,7 @@ REASONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "HpaOwned": "another controller owns the HPA; the message names it",
             "DuplicatePolicy": "an older policy holds the same HPA",
             "QueryRefused": "Prometheus cannot make sense of a query; the floor is held, then given back",
-            "NotFollowed": "the HPA is of a kind that cannot be followed",
+            "NotFollowed": "a value in the HPA cannot be followed; the message says which",
             "InternalError": "a bug of ours; the log has more",
         },
     ),
@@ -72,7 +72,7 @@ REASONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {"BeyondMaximum": "the message says how many, and from when on", "WithinMaximum": "no"},
     ),
     DEGRADED: (
-        "A signal cannot be read; its last forecast is used while it is fresh, and the floor is held.",
+        "A signal cannot be read: its last forecast is used while it is fresh, the floor is held. Or the HPA cannot.",
         {
             "AllSignalsRead": "no",
             "PrometheusUnavailable": "Prometheus does not answer",
@@ -81,6 +81,7 @@ REASONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "BadSeries": "the query gives several series, or a raw counter",
             "NoData": "the query gives nothing",
             "StaleData": "the newest value is old",
+            "HpaNotUnderstood": "the HPA's spec has what this version does not know; the message says what",
         },
     ),
     CONTESTED: (

@@ -9,18 +9,21 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from controller.contest import holders
 from controller.deciding import Outcome
-from controller.domain import Memory, Mode, decision_id
+from controller.domain import Memory, Mode
+from controller.hpa_patch import floor_of, target_of
+from controller.originals import Originals, same
 from controller.status import ACTING, CONTESTED, DEGRADED, FORECASTING, LIMITED, READY, Condition, conditions
 from controller.subjects import Refusal
 from forecaster.verdict import Ruling
 
 Json = dict[str, Any]
 _MEMORY = TypeAdapter(Memory)
-_LONGEST = 900
-"""Of the words of an event, which may be a thousand; the rest is for the id."""
 _UNCONTESTED = Condition(CONTESTED, False, "Uncontested")
 _NO_QUERY = "QueryRefused"
+_TOLD = (LIMITED, DEGRADED, CONTESTED)
+"""What is worth an event when it begins, and when it ends."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def status_of(policy: Json, outcome: Outcome, aside: Aside, now: datetime) -> Js
         _forecasting(outcome, aside.unforecast),
         _acting(outcome, aside.failed),
         _limited(outcome),
-        _degraded(aside.problem),
+        _degraded(aside.problem, outcome.unread),
         aside.contest,
     ]
     verdicts = [one.verdict for one in outcome.forecasts if one.verdict is not None]
@@ -114,24 +117,44 @@ def status_of(policy: Json, outcome: Outcome, aside: Aside, now: datetime) -> Js
     return found
 
 
-def events_of(before: Json, after: Json, outcome: Outcome) -> list[Told]:
-    """What is worth an event: a floor that moved, and a condition that flipped."""
+def events_of(before: Json, after: Json) -> list[Told]:
+    """What of a status is worth an event: a condition that flipped, and why a policy is not followed."""
+    old = {one["type"]: one for one in before.get("conditions", [])}
     told = []
-    decision = outcome.decision
-    written = not any(one["reason"] == "WriteFailed" for one in after["conditions"])
-    if outcome.policy.mode is Mode.ACTIVE and outcome.moved is not None and written:
-        there, wanted = outcome.moved
-        reason, id = "FloorRaised" if wanted > there else "FloorLowered", decision_id(outcome.policy.name, decision.at)
-        summary = decision.summary()
-        if decision.floor == decision.previous:  # decided before it could be written, while the policy observed
-            summary = f"minReplicas {there} → {wanted}: {summary}"
-        told.append(Told("Normal", reason, f"{summary[:_LONGEST]} (decision {id})"))
-    old = {one["type"]: one["status"] for one in before.get("conditions", [])}
     for one in after["conditions"]:
-        if old.get(one["type"], "False") != one["status"] and one["type"] in (LIMITED, DEGRADED, CONTESTED):
+        if one["type"] in _TOLD and old.get(one["type"], {}).get("status", "False") != one["status"]:
             kind = "Warning" if one["status"] == "True" else "Normal"
             told.append(Told(kind, one["reason"], one["message"] or f"{one['type']} is {one['status']}"))
+        elif one["type"] == READY and one["reason"] != _NO_QUERY:  # which Degraded tells
+            told += _readiness(old.get(READY), one)
     return told
+
+
+def _readiness(before: Json | None, now: Json) -> list[Told]:
+    """Why a policy is not followed: once for each reason and each spec. That it is followed again, once."""
+    marks = ("status", "reason", "observedGeneration")
+    if now["status"] == "False":
+        known = before is not None and all(before.get(mark) == now[mark] for mark in marks)
+        return [] if known else [Told("Warning", now["reason"], now["message"], "Follow")]
+    if before is None or before["status"] == "True" or before["reason"] == _NO_QUERY:
+        return []
+    return [Told("Normal", now["reason"], "the policy is followed again", "Follow")]
+
+
+def undone(hpa: Json, noted: Originals, after: Originals, manager: str) -> str:
+    """What of ours another has undone, in words, and to what it is put back; empty where nothing is: its owner asks for
+    as much or more. `manager` is our name, `noted` what was in force, `after` what will be."""
+    floor, target = floor_of(hpa), None if after.metric is None else target_of(hpa, after.metric)
+    who = " and ".join(sorted({name for name, _ in holders(hpa) if name not in ("", manager)}))
+    if floor != noted.ours and after.ours > floor:
+        return (
+            f"the floor of {noted.ours} was reset to {floor}{f' by {who}' if who else ''}, and put back to {after.ours}"
+        )
+    if after.holds and after.metric == noted.metric and not same(target, after.ours_target):
+        return f"the target of {after.metric} was reset to {target}, and put back to {after.ours_target}"
+    if after.holds and floor == noted.ours:
+        return f"the note of the owner's values was lost, and put back; the floor of {floor} stands"
+    return ""
 
 
 def _ready(problem: Mapping[str, str]) -> Condition:
@@ -163,7 +186,8 @@ def _acting(outcome: Outcome, failed: str) -> Condition:
     if outcome.policy.mode is Mode.ACTIVE:
         said = f"the floor is {max(outcome.decision.floor, outcome.originals.floor)}"
         if outcome.observed.hpa_wish is None:
-            said += "; the HPA reports no metric, so what it would hold alone is unknown: it is only held or raised"
+            why = "its spec is not understood" if outcome.unread else "it reports no metric"
+            said += f"; what the HPA would hold alone is unknown, because {why}: the floor is only held or raised"
         return Condition(ACTING, True, "Active", said)
     if not outcome.given_back:
         return Condition(ACTING, True, "HandingBack", f"the floor of {outcome.decision.floor} goes back by its ramp")
@@ -182,9 +206,14 @@ def _limited(outcome: Outcome) -> Condition:
     )  # fmt: skip
 
 
-def _degraded(problem: Mapping[str, str]) -> Condition:
-    if not problem:
+def _degraded(problem: Mapping[str, str], unread: str) -> Condition:
+    if not problem and not unread:
         return Condition(DEGRADED, False, "AllSignalsRead")
-    reason = sorted(text.partition(":")[0] for text in problem.values())[0]
-    words = "; ".join(f"{name}: {text.partition(': ')[2]}" for name, text in problem.items())
-    return Condition(DEGRADED, True, reason, words)
+    words = [f"{name}: {text.partition(': ')[2]}" for name, text in problem.items()]
+    if unread:
+        words.append(
+            f"of the HPA this version does not understand {'; '.join(unread.splitlines())}; what it would hold alone is"
+            " therefore unknown, and the floor is only held or raised: update Foresail, or leave that out of the HPA"
+        )
+    reasons = sorted(text.partition(":")[0] for text in problem.values())
+    return Condition(DEGRADED, True, reasons[0] if reasons else "HpaNotUnderstood", "; ".join(words))

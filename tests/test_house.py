@@ -64,6 +64,7 @@ TOUCHES_THE_WORLD = {
         "server",
         "settings",
         "subjects",
+        "floor_events",
         "telling",
     },
 }

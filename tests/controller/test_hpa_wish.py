@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.errors import BadPolicy
 from controller.hpa_wish import Alone, wish_of
 from controller.originals import Originals
 from tests.helpers.builders import at
@@ -128,11 +127,30 @@ def test_a_fall_of_the_load_is_stabilized_as_the_hpa_does() -> None:
     assert falling[-1][1] == 2
 
 
-def test_a_spec_that_the_simulation_does_not_know_is_refused() -> None:
-    hpa = an_hpa(average(420, 6))
-    hpa["spec"]["metrics"][0]["external"]["target"] = {"type": "AverageValue"}
-    with pytest.raises(BadPolicy, match=r"gateway: spec\.metrics"):
-        wish_of(hpa, None, Alone(), at())
+def later(hpa: Json, part: str) -> Json:
+    """The HPA as a Kubernetes of a later year may have it."""
+    spec = hpa["spec"]
+    match part:
+        case "field":
+            spec["coolDown"] = "5m"
+        case "behavior":
+            spec["behavior"] = {"scaleDown": {"burst": 3}}
+        case "target":
+            spec["metrics"][0]["external"]["target"]["smoothing"] = "1m"
+        case "source":
+            spec["metrics"][0] = {"type": "Oracle", "oracle": {}}
+    return hpa
+
+
+@pytest.mark.parametrize("part", ["field", "behavior", "target", "source"])
+def test_of_a_spec_that_is_not_understood_the_wish_is_unknown_and_says_why(part: str) -> None:
+    before = Alone(7)
+    looked = wish_of(later(an_hpa(average(420, 6)), part), None, before, at())
+    assert (looked.replicas, looked.alone) == (None, before)
+    assert looked.unread.startswith("gateway: spec.")
+    assert looked.totals == {"connections": pytest.approx(140, abs=0.01)}  # of two pods, with a mean of 70 each
+    known = wish_of(an_hpa(average(420, 6)), None, before, at())
+    assert (known.unread, known.replicas is None) == ("", False)
 
 
 def test_a_floor_of_none_is_kedas_and_its_hpa_has_one() -> None:

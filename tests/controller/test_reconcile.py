@@ -226,6 +226,46 @@ async def test_a_reset_is_put_right_so_many_times_an_hour() -> None:
     assert cluster.events[-1].reason == "FloorReset"
 
 
+async def test_an_owner_who_asks_for_more_has_reset_nothing() -> None:
+    heard = Heard()
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    reconciler = await ticked(cluster, onlooker=heard)
+    raised = cluster.hpas[KEY]
+    assert not await reconciler.reassert({**raised, "spec": {**raised["spec"], "minReplicas": 20}}, at(1))
+    owners = cluster.hpas[KEY]
+    assert (owners["spec"]["minReplicas"], read(owners), heard.resets) == (20, None, [])
+    assert (cluster.events[-1].kind, cluster.events[-1].reason) == ("Normal", "OwnerAsksForMore")
+    assert "asks for minReplicas 20 by now, where Foresail asked for 9" in cluster.events[-1].note
+    assert not reconciler.was_reset(owners)
+    await reconciler.tick(at(1, 15))
+    assert cluster.hpas[KEY]["spec"]["minReplicas"] == 20
+
+
+async def test_a_way_back_is_told_as_it_begins_and_as_it_ends() -> None:
+    policy = a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30})
+    cluster = Memory(policy)
+    reconciler = await ticked(cluster)
+    policy["spec"]["mode"] = "Paused"
+    floors = []
+    for tick in range(80):
+        await reconciler.tick(at(1, 15 * tick))
+        floors.append(cluster.hpas[KEY]["spec"]["minReplicas"])
+    assert (len(set(floors)), floors[-1]) == (8, 2)
+    assert [one.reason for one in cluster.events] == ["FloorRaised", "FloorReleasing", "FloorReleased"]
+
+
+async def test_a_policy_whose_hpa_is_gone_is_warned_of_once() -> None:
+    cluster = Memory(a_policy())
+    reconciler = await ticked(cluster)
+    hpa = cluster.hpas.pop(KEY)
+    for second in (30, 45, 60):
+        await reconciler.tick(at(seconds=second))
+    assert [(one.kind, one.reason) for one in cluster.events] == [("Warning", "HpaNotFound")]
+    cluster.hpas[KEY] = hpa
+    await reconciler.tick(at(seconds=75))
+    assert [one.kind for one in cluster.events] == ["Warning", "Normal"]
+
+
 @pytest.mark.parametrize("leaving", [False, True])
 async def test_a_policy_that_is_not_followed_gives_its_floor_back_by_the_ramp(leaving: bool) -> None:
     """Whether it is deleted or not: nothing is dropped at once, and nothing stays."""

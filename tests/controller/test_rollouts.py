@@ -90,7 +90,5 @@ def test_news_say_what_is_not_expected_again_once() -> None:
     assert news({}, before) == [
         "rollout of 5d4f, 2026-03-02 20:00 to 20:04 UTC: what the load was from 19:58 to 20:14 is not expected again"
     ]
-    assert news(before, after) == [
-        "rollout of 5d4f, 2026-03-03 20:00 to 20:04 UTC: stays in the history of the load"
-    ]
+    assert news(before, after) == ["rollout of 5d4f, 2026-03-03 20:00 to 20:04 UTC: stays in the history of the load"]
     assert news(after, after) == news(after, {}) == []

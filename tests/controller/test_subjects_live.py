@@ -39,6 +39,11 @@ async def test_what_cannot_be_followed_is_said_and_the_others_go_on(stage: Stage
         said = (one for one in found.get("conditions", []) if one["type"] == "Ready")
         return next(((one["status"], one["reason"], one["message"]) for one in said), ("", "", ""))
 
+    def warned(name: str) -> list[str]:
+        path = f"/apis/events.k8s.io/v1/namespaces/{stage.namespace}/events"
+        told = (one for one in stage.cluster.api.get(path)["items"] if one["regarding"]["name"] == name)
+        return [one["reason"] for one in told if one["type"] == "Warning"]
+
     expected = {
         "lost": ("HpaNotFound", "create it, or name another"),
         "twice": ("DuplicatePolicy", "remove one of the two"),
@@ -51,6 +56,8 @@ async def test_what_cannot_be_followed_is_said_and_the_others_go_on(stage: Stage
         for name, (reason, remedy) in expected.items():
             await until(lambda name=name, reason=reason: ready(name)[:2] == ("False", reason))  # type: ignore[misc]
             assert remedy in ready(name)[2]
+            await until(lambda name=name: bool(warned(name)))  # type: ignore[misc]
+        assert warned("lost") == ["HpaNotFound"]
         stage.edit(bounds={"minReplicas": 3, "maxReplicas": 5})
         await until(lambda: stage.hpa["spec"]["minReplicas"] == 5)
         await until(lambda: stage.condition("Limited")[0] == "False")

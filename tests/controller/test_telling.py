@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from controller.deciding import Outcome
-from controller.domain import decision_id
+from controller.originals import Originals
 from controller.status import Condition
 from controller.subjects import Refusal
-from controller.telling import Aside, events_of, refused, remembered, status_of
-from tests.controller.test_deciding import RISE, a_subject, decided, kept
+from controller.telling import Aside, events_of, refused, remembered, status_of, undone
+from tests.controller.test_contest import held
+from tests.controller.test_deciding import a_subject, decided
 from tests.controller.test_subjects import a_policy
 from tests.helpers.builders import ABSTAINED, ACCEPTED, a_forecast, at
 
@@ -56,25 +57,14 @@ def test_a_contest_is_told_and_its_end() -> None:
     calm = status_of(a_policy(), an_outcome(), Aside(), at())
     contest = Condition("Contested", True, "ResetTooOften", "20 times")
     fought = status_of(a_policy(), an_outcome(), Aside(contest=contest), at())
-    same = replace(an_outcome(), moved=None)
-    assert [(one.kind, one.reason) for one in events_of(calm, fought, same)] == [("Warning", "ResetTooOften")]
-    assert [(one.kind, one.reason) for one in events_of(fought, calm, same)] == [("Normal", "Uncontested")]
+    assert [(one.kind, one.reason) for one in events_of(calm, fought)] == [("Warning", "ResetTooOften")]
+    assert [(one.kind, one.reason) for one in events_of(fought, calm)] == [("Normal", "Uncontested")]
 
 
 def test_more_than_the_maximum_says_how_much_and_when() -> None:
     status = status_of(a_policy(), an_outcome(limited=99, limited_from=at(1)), Aside(), at())
     (said,) = [one["message"] for one in status["conditions"] if one["type"] == "Limited"]
     assert said.startswith("from 20:01 UTC on up to 99 replicas may be needed, but the maximum is 30; raise")
-
-
-def test_a_floor_that_moves_is_told_with_the_decisions_id() -> None:
-    outcome = an_outcome()
-    long = replace(outcome, decision=replace(outcome.decision, reasons=outcome.decision.reasons * 20))
-    for one in (outcome, long):
-        (event,) = events_of({}, status_of(a_policy(), one, Aside(), at()), one)
-        assert event.note.startswith("raise the floor from 2 to 9: ")
-        assert event.note.endswith(f"(decision {decision_id('chat/gateway', at())})")
-        assert len(event.note) <= 1000
 
 
 def test_the_memory_comes_back() -> None:
@@ -94,16 +84,35 @@ def test_a_refusal_keeps_what_was_known() -> None:
 
 
 def test_an_event_is_a_transition() -> None:
-    outcome = an_outcome()
-    status = status_of(a_policy(), outcome, Aside(), at())
-    assert [one.reason for one in events_of({}, status, outcome)] == ["FloorRaised"]
-    subject = a_subject(ours=9)
-    same = decided(subject, RISE, kept(subject, 9))
-    assert events_of(status, status_of(a_policy(), same, Aside(), at()), same) == []
-    bad = status_of(a_policy(), same, Aside({"connections": "StaleData: old"}), at())
-    (event,) = events_of(status, bad, same)
+    status = status_of(a_policy(), an_outcome(), Aside(), at())
+    assert events_of({}, status) == []
+    assert events_of(status, status_of(a_policy(), an_outcome(), Aside(), at(1))) == []
+    bad = status_of(a_policy(), an_outcome(), Aside({"connections": "StaleData: old"}), at())
+    (event,) = events_of(status, bad)
     assert (event.kind, event.reason, event.note) == ("Warning", "StaleData", "connections: old")
-    assert [one.kind for one in events_of(bad, status, same)] == ["Normal"]
+    assert [one.kind for one in events_of(bad, status)] == ["Normal"]
+
+
+def test_a_policy_that_is_not_followed_is_warned_of_once_and_told_when_it_is_again() -> None:
+    good = status_of(a_policy(), an_outcome(), Aside(), at())
+    missing = refused(a_policy(), Refusal("HpaNotFound", "no HPA gateway in chat, which has none"), at())
+    for before in ({}, good):
+        (event,) = events_of(before, missing)
+        assert (event.kind, event.reason) == ("Warning", "HpaNotFound")
+        assert event.note == "no HPA gateway in chat, which has none"
+    other = refused(a_policy(), Refusal("HpaNotFound", "no HPA gateway in chat, which has web"), at())
+    assert events_of(missing, other) == []
+    edited = {**a_policy(), "metadata": {**a_policy()["metadata"], "generation": 7}}
+    assert [one.kind for one in events_of(missing, refused(edited, Refusal("HpaNotFound", "no"), at()))] == ["Warning"]
+    (again,) = events_of(missing, good)
+    assert (again.kind, again.reason, again.note) == ("Normal", "Followed", "the policy is followed again")
+
+
+def test_a_query_that_means_nothing_is_one_event() -> None:
+    good = status_of(a_policy(), an_outcome(), Aside(), at())
+    bad = status_of(a_policy(), an_outcome(), Aside({"connections": "QueryRefused: parse error"}), at())
+    assert [(one.kind, one.reason) for one in events_of(good, bad)] == [("Warning", "QueryRefused")]
+    assert [(one.kind, one.reason) for one in events_of(bad, good)] == [("Normal", "AllSignalsRead")]
 
 
 def test_a_signal_that_cannot_be_forecast_says_why() -> None:
@@ -116,17 +125,43 @@ def test_a_signal_that_cannot_be_forecast_says_why() -> None:
     assert found["message"] == "connections: an hour is needed, 20 min are there"
 
 
-def test_a_floor_that_was_decided_while_the_policy_observed_is_told_when_it_is_written() -> None:
-    outcome = an_outcome()
-    kept = replace(outcome, decision=replace(outcome.decision, previous=outcome.decision.floor))
-    (event,) = events_of({}, status_of(a_policy(), kept, Aside(), at()), kept)
-    assert event.reason == "FloorRaised"
-    assert event.note.startswith("minReplicas 2 → 9: keep the floor at 9")
-    assert events_of({}, status_of(a_policy(), kept, Aside(failed="denied"), at()), kept) == []
-
-
 def test_an_unknown_wish_is_said() -> None:
     outcome = an_outcome()
     blind = replace(outcome, observed=replace(outcome.observed, hpa_wish=None))
     acting = {one["type"]: one for one in status_of(a_policy(), blind, Aside(), at())["conditions"]}["Acting"]
-    assert "what it would hold alone is unknown" in acting["message"]
+    assert "alone is unknown, because it reports no metric: the floor is only held or raised" in acting["message"]
+
+
+def test_an_hpa_that_is_not_understood_is_said_and_warned_of() -> None:
+    good = status_of(a_policy(), an_outcome(), Aside(), at())
+    newer = an_outcome(unread="gateway: spec.coolDown: unknown key; allowed here are maxReplicas")
+    newer = replace(newer, observed=replace(newer.observed, hpa_wish=None))
+    status = status_of(a_policy(), newer, Aside(), at())
+    (event,) = events_of(good, status)
+    assert (event.kind, event.reason) == ("Warning", "HpaNotUnderstood")
+    assert "spec.coolDown: unknown key" in event.note
+    assert "update Foresail" in event.note
+    assert told(newer)["Ready"] == ("True", "Followed")
+    assert told(newer)["Degraded"] == ("True", "HpaNotUnderstood")
+    assert told(newer, {"connections": "StaleData: old"})["Degraded"] == ("True", "StaleData")
+
+
+def asking(floor: int, *managers: tuple[str, str]) -> Json:
+    return {**held(*managers), "spec": {"minReplicas": floor}}
+
+
+def test_what_was_undone_is_said_and_by_whom() -> None:
+    noted, after = Originals("chat/gateway", 2, 9), Originals("chat/gateway", 3, 9)
+    reset = asking(3, ("helm", "Apply"), ("foresail", "Update"))
+    assert undone(reset, noted, after, "foresail") == "the floor of 9 was reset to 3 by helm, and put back to 9"
+    assert undone(asking(3), noted, after, "foresail") == "the floor of 9 was reset to 3, and put back to 9"
+    lost = undone(asking(9), noted, noted, "foresail")
+    assert lost == "the note of the owner's values was lost, and put back; the floor of 9 stands"
+    assert undone(asking(20, ("helm", "Apply")), noted, Originals("chat/gateway", 20, 20), "foresail") == ""
+
+
+def test_a_target_that_was_reset_is_no_floor() -> None:
+    metric = {"type": "Pods", "pods": {"metric": {"name": "connections"}, "target": {"averageValue": "700"}}}
+    hpa = {**asking(2), "spec": {"minReplicas": 2, "metrics": [metric]}}
+    ours = Originals("chat/gateway", 2, 2, "connections", "700", "640")
+    assert undone(hpa, ours, ours, "foresail") == "the target of connections was reset to 700, and put back to 640"

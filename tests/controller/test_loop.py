@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import count
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -164,9 +165,11 @@ async def test_a_change_of_the_hpa_does_not_wait_for_the_next_tick(stage: Stage,
     path = hpa_path(stage.namespace, "gateway")
     await make_policy(owner, stage)
     async with controller(stage, World(peak=1500.0), tick_s=600.0):
-        await until(lambda: "conditions" in stage.policy.get("status", {}))
-        stage.edit(events=[])  # by now there is a forecast
-        await until(lambda: stage.hpa["spec"]["minReplicas"] == 12)
+        for most in count(20):  # a tick each, until one finds the forecast that the first has asked for
+            stage.edit(bounds={"minReplicas": 2, "maxReplicas": most})
+            if (await owner.get(path))["spec"]["minReplicas"] == 12:
+                break
+            await asyncio.sleep(0.5)
         await owner.patch(path, {"spec": {"maxReplicas": 15}})
         await until(lambda: stage.hpa["spec"]["minReplicas"] == 15)
         await owner.delete(path)

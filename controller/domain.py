@@ -205,8 +205,8 @@ class SpentHour:
     """Pod-time of one hour of the clock.
 
     extra    what the floor added to the HPA's own wish, in pod-seconds
-    base     that wish, in pod-seconds
-    seconds  how much of the hour was booked
+    base     that wish while it was known, in pod-seconds
+    seconds  how much of the hour that was
     """
 
     start: datetime

@@ -44,22 +44,31 @@ class Day(NamedTuple):
 def book(memory: Memory, bounds: Bounds, observed: Observed, now: datetime) -> tuple[SpentHour, ...]:
     """The hours of the last day with the time since the last decision added; at most 25.
 
-    The floor that was decided last is held against the wish seen now. An unknown wish books nothing, a pause of more
-    than a minute books a minute, and what the user's own minimum holds is nobody's extra.
+    The floor that was decided last is held against the wish seen now; while that is unknown, against the newest that
+    is known, because an HPA without metrics stays where it is. A pause of more than a minute books a minute, and what
+    the user's own minimum holds is nobody's extra.
     """
     hours = _of_last_day(memory.spent, now)
-    if memory.decided_at is None or observed.hpa_wish is None:
+    if memory.decided_at is None:
         return hours
     seconds = min(now - memory.decided_at, _LONGEST_BOOKED).total_seconds()
     if seconds <= 0:
         return hours
-    wish = max(observed.hpa_wish, bounds.min_replicas)
+    known = observed.hpa_wish is not None
+    wish = max(_newest_known(hours) if observed.hpa_wish is None else observed.hpa_wish, bounds.min_replicas)
     extra = max(0, memory.floor - wish) * seconds
+    base, counted = (wish * seconds, seconds) if known else (0.0, 0.0)
     if not hours or now - hours[-1].start >= _HOUR:
         start = now.replace(minute=0, second=0, microsecond=0)
-        return (*hours, SpentHour(start, extra, wish * seconds, seconds))
+        return (*hours, SpentHour(start, extra, base, counted))
     hour = hours[-1]
-    return (*hours[:-1], SpentHour(hour.start, hour.extra + extra, hour.base + wish * seconds, hour.seconds + seconds))
+    return (*hours[:-1], SpentHour(hour.start, hour.extra + extra, hour.base + base, hour.seconds + counted))
+
+
+def _newest_known(hours: Sequence[SpentHour]) -> float:
+    """The mean of the last hour of the day in which the wish was known; none where it never was, so that what is
+    booked is then the most that it can have been."""
+    return next((hour.base / hour.seconds for hour in reversed(hours) if hour.seconds), 0.0)
 
 
 def _of_last_day(hours: tuple[SpentHour, ...], now: datetime) -> tuple[SpentHour, ...]:

@@ -50,14 +50,28 @@ def test_of_a_pause_one_minute_is_booked() -> None:
     assert hours == (SpentHour(at(), extra=180.0, base=360.0, seconds=60.0),)
 
 
-@pytest.mark.parametrize(
-    ("wish", "decided_minutes"),
-    [(None, 0), (6, None), (6, 1)],
-    ids=["unknown wish", "first decision", "clock set back"],
-)
+@pytest.mark.parametrize("decided_minutes", [None, 1], ids=["first decision", "clock set back"])
+@pytest.mark.parametrize("wish", [None, 6])
 def test_nothing_is_booked_of(wish: int | None, decided_minutes: float | None) -> None:
     kept = SpentHour(at(), 1.0, 2.0, 3.0)
     assert book(remembering(9, decided_minutes, kept), BOUNDS, an_observation(hpa_wish=wish), at(seconds=30)) == (kept,)
+
+
+def test_while_the_wish_is_unknown_the_newest_that_is_known_stands_in() -> None:
+    """An HPA without metrics stays where it is; its mean over the day is not what it would hold."""
+    quiet, busy = SpentHour(at(-120), 0.0, 4 * 3600.0, 3600.0), SpentHour(at(-60), 0.0, 7 * 3600.0, 3600.0)
+    unknown = an_observation(hpa_wish=None)
+    once = book(remembering(9, 0, quiet, busy), BOUNDS, unknown, at(seconds=15))
+    assert once == (quiet, busy, SpentHour(at(), extra=30.0, base=0.0, seconds=0.0))
+    twice = book(remembering(9, 0.25, *once), BOUNDS, unknown, at(seconds=30))
+    assert twice == (quiet, busy, SpentHour(at(), extra=60.0, base=0.0, seconds=0.0))
+    assert Day.of(twice).mean_wish(2) == 5.5  # what is not known changes no mean
+
+
+def test_of_a_wish_that_was_never_known_the_most_that_it_can_cost_is_booked() -> None:
+    hours = book(remembering(9, 0), BOUNDS, an_observation(hpa_wish=None), at(seconds=15))
+    assert hours == (SpentHour(at(), extra=7 * 15.0, base=0.0, seconds=0.0),)
+    assert Day.of(hours).mean_wish(2) == 2.0
 
 
 def test_an_hour_counts_until_its_end_is_a_day_ago() -> None:

@@ -1,4 +1,7 @@
-"""The settings of the controller, from FORESAIL_CONTROLLER_* variables; an unknown one is refused."""
+"""The settings of the controller, from FORESAIL_CONTROLLER_* variables; an unknown one is refused.
+
+The reference page of the variables is made of the fields.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from controller.errors import BadPolicy
 from forecaster.prometheus import PrometheusSource
@@ -22,14 +27,29 @@ _PROCESS = secrets.token_hex(3)
 _SERVICE_LINK = re.compile(r"SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?")
 
 
+def _address(given: str) -> str:
+    """What a client can ask; without its scheme `prometheus:9090` would be a server of the scheme `prometheus`."""
+    try:
+        parts = urlsplit(given)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        sound = False
+    if not sound:
+        scheme = "" if "://" in given else f"; write the scheme before it, as in http://{given}"
+        raise ValueError(f"allowed is an address with http:// or https:// and a host{scheme}")
+    return given
+
+
 class ControllerSettings(BaseModel):
     """One field for each variable, in lower case."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    prometheus_url: Annotated[str, Field(min_length=1, description="the Prometheus that policies ask by default")] = (
-        "http://prometheus:9090"
-    )
+    prometheus_url: Annotated[
+        str,
+        AfterValidator(_address),
+        Field(description="the Prometheus that policies ask by default", json_schema_extra={"format": "uri"}),
+    ] = "http://prometheus:9090"
     prometheus_token_file: Annotated[Path | None, Field(description="bearer token, read anew for each request")] = None
     prometheus_ca_file: Annotated[Path | None, Field(description="certificates that its own is signed by")] = None
     prometheus_headers: Annotated[
@@ -38,7 +58,9 @@ class ControllerSettings(BaseModel):
     prometheus_timeout_s: Annotated[float, Field(gt=0, le=120, description="seconds without an answer")] = 10.0
     namespace: Annotated[str, Field(description="the only namespace that is looked at; all where it is empty")] = ""
     lease_namespace: Annotated[str, Field(min_length=1, description="where the Lease is")] = "default"
-    lease_name: Annotated[str, Field(min_length=1)] = "foresail-controller"
+    lease_name: Annotated[
+        str, Field(min_length=1, description="its name, which `restore` and its watchdog must be told too")
+    ] = "foresail-controller"
     identity: Annotated[
         str, Field(description="who this is in the election; by default the host's name and some letters")
     ] = ""
@@ -69,7 +91,7 @@ class ControllerSettings(BaseModel):
         """
         patience = timedelta(seconds=self.prometheus_timeout_s)
         if url != self.prometheus_url:
-            return PrometheusSource(url, timeout=patience, retries=0)
+            return PrometheusSource(url, timeout=patience, retries=0, set_by="the policy's spec.prometheus.url")
         return PrometheusSource(
             url,
             self.prometheus_token_file,
@@ -77,6 +99,7 @@ class ControllerSettings(BaseModel):
             self.prometheus_headers,
             timeout=patience,
             retries=0,
+            set_by=f"{PREFIX}PROMETHEUS_URL",
         )
 
 
@@ -101,9 +124,15 @@ def read_settings(environ: Mapping[str, str]) -> ControllerSettings:
         return ControllerSettings.model_validate({**plain, **{k: _object(v) for k, v in headers.items()}})
     except ValidationError as error:
         lines = [
-            f"{PREFIX}{str(one['loc'][0]).upper()}: found {one['input']!r}; {one['msg']}" for one in error.errors()
+            f"{PREFIX}{str(one['loc'][0]).upper()}: found {one['input']!r}; {_said(one)}" for one in error.errors()
         ]
         raise BadPolicy("\n".join(lines)) from error
+
+
+def _said(problem: ErrorDetails) -> str:
+    """What is allowed: our own words without the library's before them."""
+    own = problem.get("ctx", {}).get("error")
+    return problem["msg"] if own is None else str(own)
 
 
 def _is_service_link(name: str, text: str) -> bool:

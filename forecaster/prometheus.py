@@ -70,6 +70,7 @@ class PrometheusSource:
     headers, params    sent with each request: a tenant's header, a parameter that only one kind of server knows
     timeout            without a byte from the server; Prometheus itself gives up after 2 minutes by default
     retries            times that a request is repeated; the pauses between are `backoff`, twice that, four times, …
+    set_by             where the user has stated the address, for errors: a variable, an option, a field
     """
 
     url: str
@@ -80,6 +81,12 @@ class PrometheusSource:
     timeout: timedelta = timedelta(seconds=130)
     retries: int = 4
     backoff: timedelta = timedelta(seconds=0.5)
+    set_by: str = ""
+
+    @property
+    def address(self) -> str:
+        """As an error advises to check it."""
+        return f"the address, which {self.set_by} states" if self.set_by else "the address"
 
 
 @dataclass(frozen=True)
@@ -220,11 +227,14 @@ class PrometheusReader:
             except _PASSING as error:
                 failure = self._described(where, error)
             except _BAD as error:
-                raise BadSource(f"{where}: no answer of it ({_root(error)!r}); is it a Prometheus?") from error
+                raise BadSource(
+                    f"{where}: no answer of it ({_root(error)!r}); is it a Prometheus? check {self._source.address}"
+                ) from error
             if attempt < attempts:
                 time.sleep(pause.total_seconds())  # noqa: TID251  the server is given time; nothing else is waited for
                 pause = min(2 * pause, _LONGEST_PAUSE)
-        raise SourceUnavailable(f"{where}: {failure}; asked {attempts} times: try again later, or check the address")
+        asked = "once" if attempts == 1 else f"{attempts} times"
+        raise SourceUnavailable(f"{where}: {failure}; asked {asked}: try again later, or check {self._source.address}")
 
     def _described(self, where: str, error: Exception) -> str:
         """Why there was no whole answer, in words; BadSource where repeating is in vain."""

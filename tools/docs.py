@@ -8,6 +8,7 @@ import yaml
 
 import controller.cluster_metrics
 import controller.metrics
+import controller.settings
 import controller.status
 import gateway.metrics
 from controller.json_log import Line, LoggedDecision
@@ -19,6 +20,7 @@ from tools import (
     log_reference,
     metrics_reference,
     policy_reference,
+    settings_reference,
 )
 from tools.requirements import ROOT
 
@@ -42,6 +44,14 @@ def generated() -> Mapping[str, str]:
             "Metrics of a controller in a cluster",
             "Generated from `controller/cluster_metrics.py`. Those of a policy bear its namespace and name.",
             controller.cluster_metrics.CLUSTER_METRICS,
+        ),
+        "docs/reference/controller-settings.md": settings_reference.page(
+            "The controller's settings",
+            "Generated from `controller/settings.py`. `foresail controller` reads them as it starts; an unknown"
+            " variable is refused with the list of those that exist, a bad value with what is allowed. In a cluster"
+            " [the chart's values](../../deploy/chart/README.md) set them.",
+            controller.settings.PREFIX,
+            controller.settings.ControllerSettings,
         ),
         "docs/reference/log.md": log_reference.page(Line, LoggedDecision),
         "docs/reference/gateway-metrics.md": metrics_reference.page(

@@ -168,6 +168,7 @@ def _source(options: argparse.Namespace) -> PrometheusSource:
         options.prometheus_ca,
         _pairs("header", ":", options.prometheus_header),
         _pairs("param", "=", options.prometheus_param),
+        set_by="--prometheus",
     )
 
 

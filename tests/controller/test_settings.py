@@ -35,6 +35,16 @@ def test_each_variable_is_a_field() -> None:
         ("TICK_S", "0", "FORESAIL_CONTROLLER_TICK_S: found '0'; Input should be greater than or equal to 1"),
         ("PORT", "x", "FORESAIL_CONTROLLER_PORT: found 'x'; Input should be a valid integer"),
         (
+            "PROMETHEUS_URL",
+            "prometheus:9090",
+            "FORESAIL_CONTROLLER_PROMETHEUS_URL: found 'prometheus:9090'; allowed is an address with http:// or https://"
+            " and a host; write the scheme before it, as in http://prometheus:9090",
+        ),
+        ("PROMETHEUS_URL", "", "FORESAIL_CONTROLLER_PROMETHEUS_URL: found ''; allowed is an address with http://"),
+        ("PROMETHEUS_URL", "ftp://prometheus", "FORESAIL_CONTROLLER_PROMETHEUS_URL: found 'ftp://prometheus'; allowed"),
+        ("PROMETHEUS_URL", "http://:9090", "FORESAIL_CONTROLLER_PROMETHEUS_URL: found 'http://:9090'; allowed is"),
+        ("PROMETHEUS_URL", "http://p:x", "FORESAIL_CONTROLLER_PROMETHEUS_URL: found 'http://p:x'; allowed is"),
+        (
             "PROMETHEUS_HEADERS",
             "a=b",
             "FORESAIL_CONTROLLER_PROMETHEUS_HEADERS: found 'a=b'; Input should be a valid dict",
@@ -52,7 +62,9 @@ def test_a_policys_own_prometheus_does_not_see_our_credentials() -> None:
         prometheus_url="http://ours", prometheus_token_file=Path("/token"), prometheus_headers={"X": "1"}
     )
     assert settings.source("http://ours").bearer_token_file == Path("/token")
+    assert settings.source("http://ours").set_by == "FORESAIL_CONTROLLER_PROMETHEUS_URL"
     other = settings.source("http://theirs")
+    assert other.set_by == "the policy's spec.prometheus.url"
     assert (other.bearer_token_file, dict(other.headers)) == (None, {})
 
 

@@ -225,6 +225,15 @@ def test_a_server_that_is_not_there_is_named_with_what_the_system_says() -> None
     assert len(str(raised.value)) < 200
 
 
+def test_whoever_asks_once_is_told_so_and_what_states_the_address() -> None:
+    nobody = replace(
+        QUICK, url=f"http://127.0.0.1:{free_port()}", retries=0, set_by="FORESAIL_CONTROLLER_PROMETHEUS_URL"
+    )
+    said = "asked once: try again later, or check the address, which FORESAIL_CONTROLLER_PROMETHEUS_URL states$"
+    with pytest.raises(SourceUnavailable, match=said):
+        load_range(nobody, LOAD, HOURS)
+
+
 @pytest.mark.parametrize("url", ["http://" + "a" * 80, "http://*", "http://..x"])
 def test_an_address_that_cannot_be_asked_is_refused(url: str) -> None:
     with pytest.raises(BadSource, match="is it a Prometheus"):

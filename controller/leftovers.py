@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from controller.originals import read
-from controller.restoring import Cluster, step_of
+from controller.restoring import Cluster, percent_of, step_of
 from controller.subjects import Key, owner_of
 
 Json = dict[str, Any]
@@ -35,13 +35,14 @@ class Leftovers:
         now: datetime,
     ) -> None:
         """A step for each that is due; `held` are the HPAs of which a policy has decided in this tick."""
-        left = {key: hpa for key, hpa in hpas.items() if key not in held and read(hpa) and not owner_of(hpa)}
+        noted = {key: read(hpa) for key, hpa in hpas.items() if key not in held and not owner_of(hpa)}
+        left = {key: one for key, one in noted.items() if one is not None}
         self._since = {key: self._since.get(key, now) for key in left}
-        for key, hpa in sorted(left.items()):
+        for key, one in sorted(left.items()):
             if now - self._since[key] < _MINUTE:
                 continue
             self._since[key] = now
-            step = await step_of(cluster, key, hpa, policies, 1.0, now)
+            step = await step_of(cluster, key, hpas[key], one, percent_of(one, policies), now)
             if not step.failed:
                 _LOG.warning(
                     "%s: no policy holds it, and its floor goes back: %d, %d", step.hpa, step.before, step.after

@@ -296,7 +296,7 @@ async def _walk(cluster: KubeCluster, one_step: bool, within: timedelta | None) 
         failed, going = any(one.failed for one in done), any(not (one.done or one.failed) for one in done)
         failures = failures + 1 if failed and not going else 0
         if not going:
-            await let_go(cluster, cluster.hpas, cluster.policies)
+            await let_go(cluster, cluster.hpas, cluster.policies, datetime.now(UTC))  # noqa: TID251
         if one_step or failures == _ATTEMPTS or not (going or failed):
             return 1 if failed else 0
         await asyncio.sleep(_MINUTE.total_seconds() if going else _PAUSE_S)

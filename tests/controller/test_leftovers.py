@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from controller.leftovers import Leftovers
-from controller.originals import ANNOTATION
-from controller.restoring import holding
+from controller.originals import ANNOTATION, read
 from tests.controller.test_restoring import KEY, Hpas, held
 from tests.helpers.builders import at
 
@@ -22,7 +21,7 @@ async def test_it_goes_back_a_step_a_minute() -> None:
     hpas = held(20)
     assert await floors_of(hpas, 120) == [20] * 4 + [18] * 4 + [17]
     await floors_of(hpas, 3600)
-    assert (hpas[KEY]["spec"]["minReplicas"], holding(hpas)) == (2, [])
+    assert (hpas[KEY]["spec"]["minReplicas"], read(hpas[KEY])) == (2, None)
 
 
 async def test_what_a_policy_holds_and_what_another_owns_stays() -> None:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from controller.adapters.kube.api import Api
+from controller.adapters.kube.api import MERGE_PATCH, Api
+from controller.adapters.kube.hpa_writer import hpa_path
 from controller.originals import ANNOTATION
 from controller.restoring import step_back
 from tests.controller.live import Stage, World, controller, make_policy, until, watchdog
@@ -14,11 +15,17 @@ from tests.controller.live import Stage, World, controller, make_policy, until, 
 pytestmark = pytest.mark.cluster
 
 
-async def test_without_any_controller_the_floor_walks_back(stage: Stage, owner: Api) -> None:
+@pytest.mark.parametrize("lost", [False, True], ids=["noted", "note lost"])
+async def test_without_any_controller_the_floor_walks_back(stage: Stage, owner: Api, lost: bool) -> None:
+    """Also where a replace has dropped the note, since nobody is left who could put it back."""
     original = stage.hpa["spec"]
     await make_policy(owner, stage, rampDown={"hold": "1m", "percentPerMinute": 30})
     async with controller(stage, World(peak=950.0)):
         await until(lambda: stage.pods == 10)
+        await until(lambda: stage.policy["status"].get("floor") == 10)
+    if lost:
+        path = hpa_path(stage.namespace, "gateway")
+        await owner.patch(path, {"metadata": {"annotations": {ANNOTATION: None}}}, MERGE_PATCH)
     async with watchdog(stage) as cluster:
         floors = []
         for _ in range(8):

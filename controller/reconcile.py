@@ -238,7 +238,8 @@ class Reconciler:
     ) -> Outcome:
         kept = mine.kept
         if kept is None:
-            memory = remembered(subject.object) or first_memory(subject.workload.policy, now)
+            policy = subject.workload.policy
+            memory = remembered(subject.object, policy.bounds.min_replicas, now) or first_memory(policy, now)
             kept = Kept(replace(memory, decided_at=None))
         keys = self._keys(subject)
         asked = {name: _wanted(subject, key, fed[key]) for name, key in keys.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +14,24 @@ from controller.deciding import Outcome
 from controller.domain import Memory, Mode
 from controller.hpa_patch import floor_of, target_of
 from controller.originals import Originals, same
-from controller.status import ACTING, CONTESTED, DEGRADED, FORECASTING, LIMITED, READY, Condition, conditions
+from controller.status import (
+    ACTING,
+    AT_MOST_EVERY,
+    CONTESTED,
+    DEGRADED,
+    FORECASTING,
+    LIMITED,
+    READY,
+    Condition,
+    conditions,
+)
 from controller.subjects import Refusal
 from forecaster.verdict import Ruling
 
 Json = dict[str, Any]
 _MEMORY = TypeAdapter(Memory)
+FRESH = 2 * AT_MOST_EVERY
+"""So old may a status be of a controller that was there until just now."""
 _UNCONTESTED = Condition(CONTESTED, False, "Uncontested")
 _NO_QUERY = "QueryRefused"
 _TOLD = (LIMITED, DEGRADED, CONTESTED)
@@ -36,13 +48,19 @@ class Told:
     action: str = "Decide"
 
 
-def remembered(policy: Json) -> Memory | None:
-    """The planner's memory that the status keeps; None where there is none, or one of another version."""
-    text = policy.get("status", {}).get("memory")
+def remembered(policy: Json, least: int, now: datetime) -> Memory | None:
+    """The planner's memory that the status keeps; None where there is none, or one of another version.
+
+    After a long death the floor of then is no reason to raise one: `least` takes its place, and what stands on the HPA
+    counts. What was spent of the budget stays spent.
+    """
+    status = policy.get("status", {})
     try:
-        return None if text is None else _MEMORY.validate_json(text)
-    except ValidationError:
+        memory = _MEMORY.validate_json(status["memory"])
+        age = now - datetime.fromisoformat(status["decidedAt"])
+    except (KeyError, ValueError, ValidationError):
         return None
+    return memory if age <= FRESH else replace(memory, floor=least, changed_at=now, wishes=(), target=None)
 
 
 def refused(policy: Json, refusal: Refusal, now: datetime) -> Json:

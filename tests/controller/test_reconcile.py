@@ -19,7 +19,7 @@ from controller.errors import ApiAway, Conflict
 from controller.hpa_patch import Change, operations
 from controller.live_forecasts import LiveForecasts
 from controller.onlooker import Decided, Onlooker
-from controller.originals import FINALIZER, Originals, raising, read
+from controller.originals import FINALIZER, Originals, given_back, raising, read
 from controller.reconcile import Reconciler
 from controller.rollouts import BEFORE, SETTLES, Rollout, Rollouts
 from controller.subjects import Key, Refusal
@@ -350,6 +350,20 @@ async def test_whoever_led_before_goes_on_from_what_its_successor_left() -> None
     found = (await reconciler.tick(at(seconds=31)))[KEY]
     assert isinstance(found, Outcome)
     assert found.decision.previous == 14
+
+
+@pytest.mark.parametrize(("minutes", "floor"), [(5, 9), (180, 2)])
+async def test_a_restart_goes_on_and_a_long_death_begins_anew(minutes: int, floor: int) -> None:
+    """The watchdog has given all back meanwhile. What was wanted hours ago is no reason to raise a floor."""
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    await ticked(cluster)
+    cluster.hpas[KEY] = applied(cluster.hpas[KEY], operations(cluster.hpas[KEY], given_back(Originals("", 2, 9))))
+    forecasts = LiveForecasts(BASELINES["last-value"])
+    later = Reconciler(cluster, Load(), forecasts, "http://prometheus", LOOKS_AWAY)
+    found = (await later.tick(at(minutes)))[KEY]
+    assert isinstance(found, Outcome)
+    assert (found.held, cluster.hpas[KEY]["spec"]["minReplicas"]) == ("the first forecasts are being made", floor)
+    await forecasts.settled()
 
 
 async def test_statuses_hold_no_tick_up_and_are_written_by_a_later_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from controller.deciding import Outcome
+from controller.domain import SpentHour
 from controller.originals import Originals
 from controller.status import Condition
 from controller.subjects import Refusal
-from controller.telling import Aside, events_of, refused, remembered, status_of, undone
+from controller.telling import FRESH, Aside, events_of, refused, remembered, status_of, undone
 from tests.controller.test_contest import held
 from tests.controller.test_deciding import a_subject, decided
 from tests.controller.test_subjects import a_policy
@@ -70,9 +71,21 @@ def test_more_than_the_maximum_says_how_much_and_when() -> None:
 def test_the_memory_comes_back() -> None:
     outcome = an_outcome()
     policy = {**a_policy(), "status": status_of(a_policy(), outcome, Aside(), at())}
-    assert remembered(policy) == outcome.kept.memory
-    assert remembered(a_policy()) is None
-    assert remembered({**a_policy(), "status": {"memory": '{"floor": "x"}'}}) is None
+    assert remembered(policy, 2, at() + FRESH) == outcome.kept.memory
+    assert remembered(a_policy(), 2, at()) is None
+    for lost in ({"memory": '{"floor": "x"}'}, {"decidedAt": "yesterday"}):
+        assert remembered({**a_policy(), "status": policy["status"] | lost}, 2, at()) is None
+
+
+def test_after_a_long_death_the_floor_of_then_is_forgotten_and_what_was_spent_is_not() -> None:
+    outcome = an_outcome()
+    spent = (SpentHour(at(), 1.0, 2.0, 3.0),)
+    outcome = replace(outcome, kept=replace(outcome.kept, memory=replace(outcome.kept.memory, spent=spent)))
+    policy = {**a_policy(), "status": status_of(a_policy(), outcome, Aside(), at())}
+    now = at(seconds=1) + FRESH
+    found = remembered(policy, 2, now)
+    assert found is not None
+    assert (found.floor, found.changed_at, found.wishes, found.spent) == (2, now, (), spent)
 
 
 def test_a_refusal_keeps_what_was_known() -> None:

@@ -18,6 +18,7 @@ from controller.domain import Bounds, Decision, Lever, Memory, Mode, Observed, P
 from controller.hpa_patch import Change, floor_of
 from controller.hpa_wish import Alone, HpaWish, wish_of
 from controller.originals import Originals, as_number, given_back, raising, read, taken, told
+from controller.scaled_objects import is_view
 from controller.subjects import Subject
 from forecaster.forecast import Forecast
 
@@ -187,8 +188,20 @@ def _change(
         rests = max(policy.bounds.min_replicas, originals.floor, observed.hpa_wish or 0)
         if floor <= rests or not noted or _too_long(subject, now):
             return (given_back(originals) if noted else None), originals, True
+    if _asleep(subject.hpa, originals):
+        return None, originals, False
     change, after = raising(originals, floor, decision.target)
     return change, after, False
+
+
+def _asleep(hpa: Json, originals: Originals) -> bool:
+    """Whether a floor would keep a workload at zero: an HPA that may scale to zero wakes it by its metrics, and above a
+    minimum of 0 only where it says that the zero is its own doing. Older ones take it for one that is switched off."""
+    status = hpa.get("status", {})
+    if is_view(hpa) or originals.holds or floor_of(hpa) != 0 or status.get("currentReplicas"):
+        return False
+    said = {one["type"]: one["status"] for one in status.get("conditions") or []}
+    return said.get("ScaledToZero") != "True"
 
 
 def _too_long(subject: Subject, now: datetime) -> bool:

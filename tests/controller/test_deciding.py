@@ -171,3 +171,30 @@ def test_a_target_goes_back_before_it_is_forgotten(levers: list[str]) -> None:
     hpa = after(replace(follower, hpa=hpa), second)
     assert target_of(hpa, "queue") == ("7" if levers == ["Floor"] else "9")
     assert target_of(hpa, "connections") == "700"
+
+
+@pytest.mark.parametrize(
+    ("floor", "replicas", "conditions", "written"),
+    [
+        (0, 0, [], None),
+        (0, 0, [{"type": "ScaledToZero", "status": "False"}], None),
+        (0, 0, [{"type": "ScaledToZero", "status": "True"}], 9),
+        (0, 2, [], 9),
+        (2, 0, [], 9),
+    ],
+    ids=["an older HPA", "switched off", "asleep by itself", "awake", "switched off above a minimum"],
+)
+def test_a_workload_at_zero_is_woken_only_where_its_hpa_can_be(
+    floor: int, replicas: int, conditions: list[Json], written: int | None
+) -> None:
+    subject = a_subject(floor=floor)
+    subject.hpa["status"] |= {"currentReplicas": replicas, "desiredReplicas": replicas, "conditions": conditions}
+    outcome = decided(subject, RISE)
+    assert (None if outcome.change is None else outcome.change.floor) == written
+    assert outcome.decision.floor == 9
+
+
+def test_a_floor_of_zero_is_given_back_as_it_was() -> None:
+    subject = a_subject(floor=0, ours=3, mode="Paused")
+    hpa = after(subject, decided(subject, RISE, kept(subject, 2)))
+    assert (hpa["spec"]["minReplicas"], hpa["metadata"]["annotations"]) == (0, {})

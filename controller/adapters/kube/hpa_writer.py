@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 from controller.domain import Ownership
@@ -61,17 +62,27 @@ class HpaWriter:
     async def write(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
         """The HPA afterwards; as it is where nothing differs.
 
+        An owner's 0 can be given back only while the server has the feature gate HPAScaleToZero. Where it has it no
+        longer, or a note was made up, 1 is the least that it takes: a hand-back must come to its end.
+
         Raises Conflict where another changed it since it was read, or, with Respect, holds the field.
         """
-        wanted = operations(hpa, change)
-        if not wanted:
+        if not operations(hpa, change):
             return hpa
-        path = _path_of(hpa)
         async with self._room:
-            if ownership is Ownership.SHARE:
-                after = await self._patch(path, wanted)
-                return await self._unclaimed(path, after)
-            return await self._applied(path, hpa, change, force=ownership is Ownership.FORCE)
+            try:
+                return await self._written(hpa, change, ownership)
+            except ApiRefused as error:
+                if error.status != _UNPROCESSABLE or change.floor != 0 or is_view(hpa):
+                    raise
+                _LOG.warning("%s: a minReplicas of 0 is not taken, so that it is 1: %s", _path_of(hpa), error)
+                return await self._written(hpa, replace(change, floor=1), ownership)
+
+    async def _written(self, hpa: Json, change: Change, ownership: Ownership) -> Json:
+        path = _path_of(hpa)
+        if ownership is Ownership.SHARE:
+            return await self._unclaimed(path, await self._patch(path, operations(hpa, change)))
+        return await self._applied(path, hpa, change, force=ownership is Ownership.FORCE)
 
     async def drop_claim(self, hpa: Json) -> Json:
         """Removes a claim that was left behind; the HPA afterwards."""

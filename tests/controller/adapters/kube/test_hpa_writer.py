@@ -15,7 +15,7 @@ import pytest
 from controller.adapters.kube.api import APPLY, Api
 from controller.adapters.kube.hpa_writer import MANAGER, HpaWriter, hpa_path
 from controller.domain import Ownership
-from controller.errors import Conflict
+from controller.errors import ApiRefused, Conflict
 from controller.hpa_patch import Change, floor_of, target_of
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.cluster.workloads import an_external_metric, an_hpa, hpas_path
@@ -144,3 +144,23 @@ async def test_annotations_come_and_go(api: Api) -> None:
     back = await written(api, after, Change(2, annotations=dict.fromkeys(note)))
     assert not back["metadata"].get("annotations")
     assert back["spec"] == made["spec"]
+
+
+@pytest.mark.parametrize("ownership", [Ownership.SHARE, Ownership.FORCE])
+async def test_where_the_server_takes_no_zero_a_hand_back_ends_at_one(
+    api: Api, ownership: Ownership, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The feature gate that the owner's 0 came by was switched off since, or somebody made the note up."""
+    name = f"zero-{ownership.value.lower()}"
+    hpa = await apply(api, manifest(name, low=6))
+    hpa = await HpaWriter(api).write(hpa, Change(6, {}, {"foresail.dev/originals": "x"}), Ownership.SHARE)
+    after = await HpaWriter(api).write(hpa, Change(0, {}, {"foresail.dev/originals": None}), ownership)
+    assert floor_of(after) == 1
+    assert "foresail.dev/originals" not in after["metadata"].get("annotations", {})
+    assert "a minReplicas of 0 is not taken, so that it is 1" in caplog.text
+
+
+async def test_what_the_server_does_not_take_for_another_reason_is_an_error(api: Api) -> None:
+    hpa = await apply(api, manifest("never", low=6))
+    with pytest.raises(ApiRefused, match="minReplicas"):
+        await HpaWriter(api).write(hpa, Change(99), Ownership.SHARE)

@@ -129,8 +129,9 @@ def a_policy(namespace: str, **spec: object) -> Json:
     }
 
 
-def the_hpa(namespace: str, label: str = "one") -> Json:
-    made = an_hpa("gateway", [an_external_metric("connections", "70")], low=2, high=12)
+def the_hpa(namespace: str, label: str = "one", low: int = 2) -> Json:
+    """A floor of 12 walks back to 11 in five seconds, one of 3 to 2 in twenty."""
+    made = an_hpa("gateway", [an_external_metric("connections", "70")], low=low, high=12)
     made["metadata"] |= {"namespace": namespace, "labels": {"release": label}}
     return made
 

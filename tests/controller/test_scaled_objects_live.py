@@ -104,25 +104,25 @@ async def test_a_scaled_objects_floor_is_moved_put_back_and_given_back(stage: St
     policy = a_policy(stage.namespace, scaledObjectRef={"name": "chat"})
     del policy["spec"]["hpaRef"]
     await keda.create(policies_path(stage.namespace), policy)
-    async with controller(stage, World(peak=250.0)):
-        await until(lambda: stage.pods == 3)
-        assert scaled()["spec"]["minReplicaCount"] == 3
+    async with controller(stage, World(peak=1150.0)):
+        await until(lambda: stage.pods == 12)
+        assert scaled()["spec"]["minReplicaCount"] == 12
         assert "foresail" not in {entry["manager"] for entry in scaled()["metadata"]["managedFields"]}
         await until(lambda: stage.condition("Acting") == ("True", "Active"))
 
         named = {**scaled(), "metadata": {"name": "chat", "namespace": stage.namespace, "labels": {"release": "two"}}}
-        named["spec"] = {**original, "minReplicaCount": 2}
-        await keda.patch(path, named, APPLY, {"fieldManager": "owner"})  # succeeds, and takes nobody's pods away
+        named["spec"] = {**original, "minReplicaCount": 11}
+        await keda.patch(path, named, APPLY, {"fieldManager": "owner"})  # succeeds
         original = named["spec"]
-        await until(lambda: scaled()["spec"]["minReplicaCount"] == 3)
+        await until(lambda: scaled()["spec"]["minReplicaCount"] == 12)
         await until(lambda: "FloorReset" in stage.events())
-        assert stage.pods == 3
+        await until(lambda: stage.pods == 12)  # an HPA that syncs in between may have let one go
 
         stage.edit(mode="Paused")
-        await until(theirs, 90)
+        await until(theirs)
         stage.edit(mode="Active")
-        await until(lambda: scaled()["spec"]["minReplicaCount"] == 3)
+        await until(lambda: scaled()["spec"]["minReplicaCount"] == 12)
     async with watchdog(stage) as cluster:
         (step,) = await step_back(cluster, cluster.hpas, cluster.policies, float("inf"), datetime.now().astimezone())  # noqa: TID251
-    assert (step.after, step.done) == (2, True)
+    assert (step.after, step.done) == (11, True)
     assert theirs()

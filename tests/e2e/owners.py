@@ -40,7 +40,9 @@ class Owner:
         return "-".join(words).lower()
 
     def manifest(self, label: str) -> Json:
-        made = an_hpa(self.name, [an_external_metric(METRIC, OWN_TARGET)], low=LOW, high=12)
+        metric = an_external_metric(METRIC, OWN_TARGET)
+        metric["external"]["metric"]["selector"] = {"matchLabels": {"owner": self.name}}
+        made = an_hpa(self.name, [metric], low=LOW, high=12)
         made["metadata"]["labels"] = {"release": label}
         if not self.named:
             del made["spec"]["minReplicas"]
@@ -107,13 +109,16 @@ class Seen:
     def deployment(self, one: Json) -> None:
         self.replicas.setdefault(one["metadata"]["name"], []).append(one["spec"]["replicas"])
 
-    def away_s(self, name: str, label: str, wanted: tuple[int, str]) -> float:
-        """For how long something else stood in the spec since the apply with that label; 0 where it never did."""
+    def away(self, name: str, label: str, wanted: tuple[int, str]) -> tuple[float, float] | None:
+        """From when to when something else stood in the spec since the apply with that label; None where it never did.
+
+        Of time.monotonic.
+        """
         mine = [(at, value) for at, told, value in self.values[name] if told == label]
         gone = next((at for at, value in mine if value != wanted), None)
         if gone is None:
-            return 0.0
-        return next((at for at, value in mine if at > gone and value == wanted), float("inf")) - gone
+            return None
+        return gone, next((at for at, value in mine if at > gone and value == wanted), float("inf"))
 
 
 @contextlib.contextmanager

@@ -88,19 +88,22 @@ class PrometheusServer:
         shutil.rmtree(self._folder / "data")
         self.start()
 
-    def query(self, text: str, at: datetime | None = None) -> list[Point]:
-        """An instant query's series. Raises Silent where there is no answer within seconds."""
+    def query(self, text: str, at: datetime | None = None, timeout_s: float = 5.0) -> list[Point]:
+        """An instant query's series. Raises Silent where there is no answer in time."""
         params = {"query": text} if at is None else {"query": text, "time": f"{at.timestamp():.3f}"}
         try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/query?{urlencode(params)}", timeout=5) as answer:
+            with urllib.request.urlopen(f"{self.url}/api/v1/query?{urlencode(params)}", timeout=timeout_s) as answer:
                 said: dict[str, Any] = json.load(answer)
         except (urllib.error.URLError, OSError) as error:
             raise Silent(str(error)) from error
         return [Point(series["metric"], float(series["value"][1])) for series in said["data"]["result"]]
 
     def value(self, text: str) -> float | None:
-        """The one series' value; None where there is none."""
-        points = self.query(text)
+        """The one series' value; None where there is none, or no answer in time."""
+        try:
+            points = self.query(text)
+        except Silent:
+            return None
         assert len(points) <= 1, f"{text} has {len(points)} series"
         return points[0].value if points else None
 

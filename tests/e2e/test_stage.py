@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.workloads import an_external_metric, an_hpa
 from tests.e2e.recurrence import Recurrence
 from tests.e2e.stage import CONNECTIONS, Stage, connections_query, now
-from tests.helpers.processes import until
+from tests.helpers.processes import PATIENCE_S, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
@@ -37,7 +37,7 @@ def test_history_and_what_is_scraped_are_one_series(stage: Stage) -> None:
     with stage.scene("continued", lambda: usual.calm, history=usual.history("continued", now())) as scene:
         query = connections_query("continued")
         a_day_ago = usual.rise_at - timedelta(days=1) + usual.climb + timedelta(minutes=5)
-        (busy,) = scene.prometheus.query(query, a_day_ago)
+        (busy,) = scene.prometheus.query(query, a_day_ago, timeout_s=PATIENCE_S)
         assert busy.value == pytest.approx(usual.busy, rel=0.1)
         until(lambda: scene.prometheus.value("count(websocket_connections_total{pod!~'past.*'})") is not None)
         until(lambda: scene.users.connected == usual.calm)

@@ -25,7 +25,7 @@ from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.cluster.workloads import an_external_metric, an_hpa, hpas_path
 from tests.controller.live import CRD, a_policy
 from tests.controller.test_hpa_patch import applied
-from tests.helpers.processes import free_port, until
+from tests.helpers.processes import PATIENCE_S, free_port, until
 
 pytestmark = pytest.mark.cluster
 Json = dict[str, Any]
@@ -105,7 +105,7 @@ def test_it_runs_is_ready_and_leaves_the_floor_as_it_is(cluster: ControlPlane, n
         until(degraded)
     finally:
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=30)
+        _, log = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, log
     assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")["spec"]["minReplicas"] == 8
     lease = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/in-cluster")
@@ -115,7 +115,7 @@ def test_it_runs_is_ready_and_leaves_the_floor_as_it_is(cluster: ControlPlane, n
 def test_once_shows_what_it_would_do(cluster: ControlPlane, namespace: str) -> None:
     before = raise_floor(cluster, 8)
     process = command(cluster, "once", "--dry-run", "--json")
-    said, log = process.communicate(timeout=60)
+    said, log = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0, log
     (row,) = json.loads(said).values()
     assert (row["mode"], row["floor"]) == ("Active", 8)
@@ -127,12 +127,12 @@ def test_once_shows_what_it_would_do(cluster: ControlPlane, namespace: str) -> N
 def test_restore_waits_for_nobody_who_is_alive(cluster: ControlPlane, namespace: str) -> None:
     raise_floor(cluster, 8)
     stale = command(cluster, "restore", "--if-stale", "45s", LEASE_NAME="nobodys")
-    _, log = stale.communicate(timeout=60)
+    _, log = stale.communicate(timeout=PATIENCE_S)
     assert (stale.returncode, "in-cluster/gateway: 8 → 2" in log or "8 → " in log) == (0, True), log
     assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")["spec"]["minReplicas"] < 8
     raise_floor(cluster, 8)
     now = command(cluster, "restore", "--now")
-    _, log = now.communicate(timeout=60)
+    _, log = now.communicate(timeout=PATIENCE_S)
     hpa = cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")
     assert (now.returncode, hpa["spec"]["minReplicas"]) == (0, 2), log
     assert not hpa["metadata"].get("annotations")
@@ -149,11 +149,11 @@ def test_restore_believes_no_clock(cluster: ControlPlane, namespace: str) -> Non
         cluster.api.patch(f"{leases}/skewed", {"spec": {"renewTime": _an_hour_ago()}})
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.5)
-    _, log = process.communicate(timeout=60)
+    _, log = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, "is being renewed" in log) == (0, True), log
     assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")["spec"]["minReplicas"] == 8
     process = command(cluster, "restore", "--if-stale", "45s", LEASE_NAME="skewed")
-    _, log = process.communicate(timeout=60)
+    _, log = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, "8 → " in log) == (0, True), log
 
 
@@ -189,7 +189,7 @@ def test_restore_says_what_it_could_not_give_back(cluster: ControlPlane, namespa
     try:
         until(lambda: _refused(cluster, path))
         now = command(cluster, "restore", "--now")
-        _, log = now.communicate(timeout=100)
+        _, log = now.communicate(timeout=PATIENCE_S)
         assert (now.returncode, "frozen" in log) == (1, True), log
         assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")["spec"]["minReplicas"] == 2
         assert cluster.api.get(path)["spec"]["minReplicas"] == 8
@@ -217,7 +217,7 @@ def test_restore_stops_the_controllers_first(cluster: ControlPlane, namespace: s
     try:
         until(lambda: leading(port) == "foresail_leader 1.0")
         now = command(cluster, "restore", "--now", IDENTITY="two")
-        _, log = now.communicate(timeout=100)
+        _, log = now.communicate(timeout=PATIENCE_S)
         assert (now.returncode, leading(port)) == (0, "foresail_leader 0.0"), log
         lease = cluster.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/in-cluster")
         assert lease["spec"]["holderIdentity"] == "restore-two"
@@ -238,7 +238,7 @@ def test_restore_is_not_fooled_by_the_wrong_namespace(cluster: ControlPlane, nam
     cluster.api.create(leases, {"metadata": {"name": "elsewhere"}, "spec": spec})
     for options in (["--now"], ["--if-stale", "45s"]):
         process = command(cluster, "restore", *options, LEASE_NAME="elsewhere", LEASE_NAMESPACE="default")
-        _, log = process.communicate(timeout=60)
+        _, log = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 2
         assert f"set FORESAIL_CONTROLLER_LEASE_NAMESPACE={NAMESPACE}" in log
     assert cluster.api.get(f"{hpas_path(NAMESPACE)}/gateway")["spec"]["minReplicas"] == 8

@@ -58,7 +58,7 @@ async def test_a_request_that_is_not_finished_in_time_is_dropped(monkeypatch: py
 
 @pytest.mark.parametrize("half", [b"G", REQUEST])
 async def test_a_second_request_has_a_deadline_too(monkeypatch: pytest.MonkeyPatch, half: bytes) -> None:
-    monkeypatch.setattr("gateway.http_protocol.REQUEST_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("gateway.http_protocol.REQUEST_TIMEOUT_S", 1.0)  # the first request is to be in time
     async with a_gateway() as gateway, a_peer(gateway) as peer:
         await say(peer, REQUEST + b"\r\n")
         assert (await answer(peer)).startswith(b"HTTP/1.1 200 ")
@@ -67,7 +67,7 @@ async def test_a_second_request_has_a_deadline_too(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_websocket_outlives_the_deadline_of_its_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.http_protocol.REQUEST_TIMEOUT_S", 0.2)
+    monkeypatch.setattr("gateway.http_protocol.REQUEST_TIMEOUT_S", 1.0)  # the client's handshake is to be in time
     async with a_gateway() as gateway, gateway.connect() as client, a_peer(gateway) as dropped:
         await greet(client)
         assert await all_that_comes(dropped) == b"", "came later than the client, so the client's time is over too"

@@ -62,7 +62,7 @@ async def farewell(client: ClientConnection) -> tuple[str, int, float]:
 
 
 async def test_sigterm_drains_everyone_over_the_window_and_ends_with_0() -> None:
-    window_s = 2.0
+    window_s = 3.0
     async with a_process(window_s) as (process, port):
         clients = [await connect_to(port) for _ in range(50)]
         for client in clients:
@@ -72,13 +72,11 @@ async def test_sigterm_drains_everyone_over_the_window_and_ends_with_0() -> None
         ends = await asyncio.gather(*(farewell(client) for client in clients))
         assert {(last, code) for last, code, _ in ends} == {("reconnect", 1012)}
         closed_after = sorted(at - began_at for _, _, at in ends)
-        # 12.5 in every quarter of the window; the slack is for a machine that is busy with other things.
-        for quarter in range(4):
-            inside = [t for t in closed_after if quarter * window_s / 4 <= t < (quarter + 1) * window_s / 4]
-            assert len(inside) <= 25
-        assert closed_after[0] < window_s / 2 < closed_after[-1]
+        # One after the other: a machine that is busy with other things tells of a close late, and never early.
+        for k, after in enumerate(closed_after):
+            assert after >= k * window_s / len(clients)
+        assert closed_after[0] < window_s / 2
         assert await asyncio.wait_for(process.wait(), PATIENCE_S) == 0
-        assert asyncio.get_running_loop().time() - began_at < window_s + 4.0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -64,7 +64,8 @@ class FaultyProxy:
         self._serving.add(task)
         self._open.add(writer)
         try:
-            await self._pass_on(reader, writer)
+            with contextlib.suppress(asyncio.CancelledError):  # asyncio would call it a fault
+                await self._pass_on(reader, writer)
         finally:
             writer.transport.abort()
             self._open.discard(writer)

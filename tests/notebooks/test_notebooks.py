@@ -72,7 +72,7 @@ def test_it_runs_on_small_settings_without_a_warning(name: str, folder: Path) ->
     settings = parameters_of(cell.source) | SMALL[name]
     assert settings.keys() == parameters_of(cell.source).keys()
     cell.source = STRICT + "".join(f"{key} = {value!r}\n" for key, value in settings.items())
-    NotebookClient(page, timeout=100, resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(page, timeout=250, resources={"metadata": {"path": str(folder)}}).execute()
     outputs = [output for cell in page.cells for output in cell.get("outputs", [])]
     assert not [output.text for output in outputs if output.get("name") == "stderr"]
     assert any("image/png" in output.get("data", {}) for output in outputs)

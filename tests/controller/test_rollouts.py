@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.rollouts import ABOUT, AGAIN_AFTER, BEFORE, KEPT, MOST, SETTLES, Rollout, Rollouts, news, noted, read
-from forecaster.incidents import Incident
+from forecaster.incidents import Incident, behind, without
+from forecaster.predict import load_calibrated
+from foresail.models import find_model
 from tests.helpers.builders import at
+from tests.helpers.forecasters import at as forecast_at
+from tests.helpers.histories import a_load
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 TAKES = 4 * MINUTE
@@ -31,6 +37,26 @@ def test_one_that_nothing_was_like_is_left_out_with_what_follows_it() -> None:
     assert Rollouts("5d4f", (one,)).forgotten == (
         Incident(one.start - BEFORE, one.end + SETTLES, "rollout of 5d4f"),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_the_served_model_does_not_expect_the_wave_of_yesterdays_rollout_today(seed: int) -> None:
+    """Clients leave for ten minutes and come back at once; forecasts of about that minute a day later."""
+    model, day = load_calibrated(find_model("base")), 288
+    calm = a_load(seed, days=12, gaps=0)
+    first = 11 * day - day // 2
+    values = calm.values.copy()
+    values[first : first + 2] *= 0.3
+    values[first + 2 : first + 5] *= 1.5
+    wave, began = replace(calm, values=values), calm.time(first)
+    seen = Rollouts("7c9", (Rollout(began, began + 15 * MINUTE, "7c9"),))
+    off = np.zeros(2)
+    for origin in range(first + day - 6, first + day + 2):
+        known = wave.part(0, origin + 1)
+        forgot = without(known, behind(known, seen.forgotten))
+        expected, *made = (forecast_at(model, one, origin).quantiles for one in (calm, wave, forgot))
+        off += [np.abs(one - expected).mean() for one in made]
+    assert off[1] < off[0] / 3
 
 
 @pytest.mark.parametrize("later", [1, 2, 7, 14])

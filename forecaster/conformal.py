@@ -13,6 +13,8 @@ forecast does not depend on when its forecaster was started. Pure: numpy only.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from forecaster.forecast import LEVELS
@@ -46,27 +48,30 @@ def stretched(quantiles: FloatArray, moves: FloatArray, stretch: FloatArray) -> 
     return ascending
 
 
-def track(runs: IntArray, quantiles: FloatArray, truths: FloatArray, moves: FloatArray, due: IntArray) -> FloatArray:
-    """[R, K, C, levels], the stretch that holds after each of the K origins of each of R runs.
+def follow(
+    tracker: Tracker, runs: IntArray, done: IntArray, quantiles: FloatArray, truths: FloatArray, moves: FloatArray
+) -> Iterator[IntArray]:
+    """Takes R runs from where they stand to their ends, all at once; after each step, which origin each run stood at.
 
-    runs       [R, K], which of the N origins each run goes through, in order; -1 where it has none
+    runs       [R, K], which of the N origins each run goes through, in order; -1 after its end
+    done       [R], how many of them it has gone through already, as `tracker` has it
     quantiles  [N, C, levels] as the model gave them at the origins, C columns each: steps and the peak
     truths     [N, C], what came; NaN where it was not measured
     moves      [N], the usual size of a move
-    due        [C], after so many further origins of a run the column's truth is known
 
-    A run starts with no stretch. At each origin it learns from what became known since the one before.
+    A run that is at its end stays where it is, and is given as -1.
     """
-    count, steps = runs.shape
-    tracker = Tracker(np.tile(due, (count, 1)), int(due.max(initial=0)))
-    held = np.zeros((count, steps, len(due), len(LEVELS)))
-    for k in range(steps):
-        now, then = runs[:, k], k - due
-        origin = runs[:, np.maximum(then, 0)]
-        ready = (then >= 0) & (origin >= 0) & (now >= 0)[:, None]
-        truth = np.where(ready, truths[origin, np.arange(len(due))], np.nan)
-        held[:, k] = tracker.step(quantiles[now], moves[now], truth)
-    return held
+    left = (runs >= 0).sum(axis=1) - done
+    rows = np.arange(len(runs))
+    for more in range(int(left.max(initial=0))):
+        going = more < left
+        k = np.minimum(done + more, runs.shape[1] - 1)
+        now, then = runs[rows, k], k[:, None] - tracker.due
+        origin = runs[rows[:, None], np.maximum(then, 0)]
+        ready = (then >= 0) & (origin >= 0) & going[:, None]
+        truth = np.where(ready, truths[origin, np.arange(truths.shape[1])], np.nan)
+        tracker.step(quantiles[now], moves[now], truth)
+        yield np.where(going, k, -1)
 
 
 class Tracker:
@@ -76,7 +81,7 @@ class Tracker:
         """`due` [R, C], after so many further origins each column's truth is known; at most `latest`."""
         self.stretch = np.zeros((*due.shape, len(LEVELS)))
         """[R, C, levels], as it holds after the latest origin; zero at the levels that are not moved."""
-        self._due, self._steps = due, 0
+        self.due, self._steps = due, 0
         self._served = np.full((latest + 1, *due.shape, int(_UPPER.sum())), np.nan)
 
     def step(self, quantiles: FloatArray, moves: FloatArray, truths: FloatArray) -> FloatArray:
@@ -86,7 +91,7 @@ class Tracker:
         truths     [R, C], what came after the origin `due` steps before this one; NaN where nothing is to be learned
         """
         runs, columns = np.ogrid[: truths.shape[0], : truths.shape[1]]
-        served = self._served[(self._steps - self._due) % len(self._served), runs, columns]
+        served = self._served[(self._steps - self.due) % len(self._served), runs, columns]
         move = RATE * (_UPPER_LEVELS - ~(truths[..., None] > served))
         known = ~np.isnan(truths)[..., None]
         self.stretch[..., _UPPER] = np.clip(self.stretch[..., _UPPER] + np.where(known, move, 0.0), LEAST, MOST)
@@ -95,6 +100,19 @@ class Tracker:
         self._steps += 1
         return self.stretch
 
+    def standing(self) -> FloatArray:
+        """[R, C, numbers], all that the further steps of each run depend on."""
+        ages = 1 + np.arange(len(self._served) - 1)
+        served = self._served[(self._steps - ages) % len(self._served)]
+        return np.concatenate([self.stretch[..., _UPPER], *served], axis=2)
+
+    def resume(self, run: int, standing: FloatArray) -> None:
+        """Lets a run go on from where one has stood [C, numbers]."""
+        ages = 1 + np.arange(len(self._served) - 1)
+        stretch, *served = np.split(standing, len(self._served), axis=1)
+        self.stretch[run][:, _UPPER] = stretch
+        self._served[(self._steps - ages) % len(self._served), run] = served
+
     def forget(self, run: int, due: IntArray) -> None:
         """Begins a run anew, whose columns are due after `due` [C]."""
-        self.stretch[run], self._due[run] = 0.0, due
+        self.stretch[run], self.due[run] = 0.0, due

@@ -19,6 +19,10 @@ DAYS_BEHIND = max(day for lag in LAGS for day in lag) + 1
 """Whole days before an origin's own that reach behind everything a forecast reads, its longest lag's window too."""
 
 
+Key = tuple[str, int, bytes]
+"""Name, time of the origin, and a digest of the values."""
+
+
 class Remembered:
     """Arrays of one shape by key, the latest used last; no more than `most` of them after each `trim`."""
 
@@ -49,13 +53,24 @@ class Remembered:
             self._rows.move_to_end(key)
         return np.stack(rows)
 
+    def find(self, key: Hashable) -> FloatArray | None:
+        """One row; None where it is not there."""
+        if key in self._rows:
+            self._rows.move_to_end(key)
+        return self._rows.get(key)
+
+    def keep(self, key: Hashable, row: FloatArray) -> None:
+        """One row, as a copy."""
+        self._rows[key] = row.copy()
+        self._rows.move_to_end(key)
+
     def trim(self) -> None:
         """Forgets the longest unused; to be called when all that was found missing together has been made."""
         while len(self._rows) > self._most:
             self._rows.popitem(last=False)
 
 
-def keys_of(series: Series, origins: IntArray) -> list[tuple[str, int, bytes]]:
+def keys_of(series: Series, origins: IntArray) -> list[Key]:
     """What forecasts from `origins`, ascending, depend on: name, time, their day (UTC) and DAYS_BEHIND before it.
 
     A history that starts earlier has the same keys: a window that moves on with the clock finds what it had, if it is

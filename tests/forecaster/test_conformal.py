@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forecaster.conformal import LEAST, MOST, stretched, track
+from forecaster.conformal import LEAST, MOST, Tracker, follow, stretched
 from forecaster.evaluate import pinball
 from forecaster.forecast import LEVELS
 from forecaster.series import FloatArray, IntArray
@@ -17,6 +17,16 @@ from forecaster.series import FloatArray, IntArray
 UPPER = [k for k, level in enumerate(LEVELS) if level > 0.5]
 DUE = np.array([1, 3])
 NORMAL = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
+
+
+def track(runs: IntArray, quantiles: FloatArray, truths: FloatArray, moves: FloatArray, due: IntArray) -> FloatArray:
+    """[R, K, C, levels], the stretch that holds after each origin of each run; a run starts with none."""
+    tracker = Tracker(np.tile(due, (len(runs), 1)), int(due.max(initial=0)))
+    held = np.zeros((*runs.shape, len(due), len(LEVELS)))
+    for at in follow(tracker, runs, np.zeros(len(runs), dtype=np.int64), quantiles, truths, moves):
+        going = np.flatnonzero(at >= 0)
+        held[going, at[going]] = tracker.stretch[going]
+    return held
 
 
 def one_run(count: int) -> IntArray:

@@ -39,7 +39,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise BadPolicy(f"{path}: cannot be read: {error.strerror}") from error
+        raise BadPolicy(f"{path}: cannot be read: {error.strerror}; name a YAML file that can be read") from error
     except UnicodeDecodeError as error:
         raise BadPolicy(f"{path}: not UTF-8 text (byte {error.start}); expected YAML") from error
 

@@ -38,6 +38,10 @@ class Incident:
         if self.end <= self.start:
             raise BadHistory(f"{self.start.isoformat()} to {self.end.isoformat()}: ends before it starts; turn them")
 
+    def touches(self, series: Series) -> bool:
+        """Whether it takes any of the series' time."""
+        return self.start < series.end and series.start < self.end
+
 
 def without(series: Series, incidents: Sequence[Incident]) -> Series:
     """The series with gaps in the place of incidents: what is learned from."""

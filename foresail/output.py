@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from foresail.errors import PlotUnavailable, UsageError
 
@@ -22,24 +24,62 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _PIPED_WIDTH = 120
-"""Columns where no terminal says how wide it is: a file and a CI log take long lines."""
+"""Columns where neither a terminal nor COLUMNS says how many: a file and a CI log take long lines."""
 
 
 def _console(stderr: bool) -> Console:
     made = Console(stderr=stderr, highlight=False, markup=False)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, markup=False, width=_PIPED_WIDTH)
+    if made.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return made
+    return Console(stderr=stderr, highlight=False, markup=False, width=_PIPED_WIDTH)
 
+
+_AROUND = 3
+"""Of a table's column: a space on either side, and a line."""
 
 out = _console(stderr=False)
 err = _console(stderr=True)
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table whose first column is a name and whose others are figures."""
-    made = Table(title=title, title_justify="left", title_style="bold")
-    for k, column in enumerate(columns):
-        made.add_column(column, justify="left" if k == 0 else "right", no_wrap=k == 0)
-    for row in rows:
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Group:
+    """A table whose first column is a name and whose others are figures, none of them cut.
+
+    What does not fit beside one another stands in several tables under one another, each with the names.
+    """
+    widths = [_needed(column, [row[k] for row in rows]) for k, column in enumerate(columns)]
+    parts = [_part(columns, rows, beside) for beside in _beside(widths, out.width)]
+    return Group(Text(title, style="bold"), *parts)
+
+
+def _needed(column: str, cells: Sequence[str]) -> int:
+    """The width below which a header's longest word or a cell would be cut."""
+    return max(cell_len(text) for text in (*column.split(), *cells, ""))
+
+
+def _beside(widths: Sequence[int], most: int) -> list[list[int]]:
+    """The columns after the first, as many together as fit beside it within `most`; at least one."""
+    first = 1 + widths[0] + _AROUND
+    parts: list[list[int]] = [[]]
+    used = first
+    for k, width in enumerate(widths[1:], start=1):
+        if parts[-1] and used + width + _AROUND > most:
+            parts.append([])
+            used = first
+        parts[-1].append(k)
+        used += width + _AROUND
+    return parts
+
+
+def _part(columns: Sequence[str], rows: Sequence[Sequence[str]], beside: Sequence[int]) -> Table:
+    """The name and the columns `beside` it, each as wide as its header where all of them fit so."""
+    shown = [(columns[k], [row[k] for row in rows]) for k in (0, *beside)]
+    least = [_needed(*one) for one in shown]
+    whole = [max(cell_len(column), width) for (column, _), width in zip(shown, least, strict=True)]
+    fits = 1 + sum(whole) + _AROUND * len(whole) <= out.width
+    made = Table()
+    for k, ((column, _), width) in enumerate(zip(shown, whole if fits else least, strict=True)):
+        made.add_column(column, justify="left" if k == 0 else "right", width=width)
+    for row in zip(*(cells for _, cells in shown), strict=True):
         made.add_row(*row)
     return made
 

@@ -203,7 +203,7 @@ def _open(path: Path, header: _Header) -> BinaryIO:
     try:
         file = path.open("a+b")
     except OSError as error:
-        raise BadLedger(f"{path}: cannot be written: {error.strerror}") from error
+        raise BadLedger(f"{path}: cannot be written: {error.strerror}; name a file in another folder") from error
     try:
         if file.tell():
             _continue(path, file, header.policy)
@@ -234,7 +234,9 @@ def _whole_lines(path: Path, offset: int) -> tuple[list[bytes], bool]:
             file.seek(offset)
             data = file.read()
     except OSError as error:
-        raise BadLedger(f"{path}: cannot be read: {error.strerror}") from error
+        raise BadLedger(
+            f"{path}: cannot be read: {error.strerror}; name a ledger file, as the demo and the controller write it"
+        ) from error
     if size < offset:
         raise BadLedger(f"{path}: has {size} bytes, where {offset} were read before; read it again from its start")
     *lines, rest = data.split(b"\n")

@@ -28,36 +28,41 @@ STEPS = 4
 
 
 class Suggestion(NamedTuple):
-    """What was found: the figures of the HPA alone, and the policy with its own; None where none was worth it."""
+    """What was found: the figures of the HPA alone, and the policy with its own; None where none was worth it.
+
+    tried  every candidate with its figures, the hottest target first
+    """
 
     hpa: Score
     policy: Policy | None = None
     score: Score | None = None
+    tried: tuple[tuple[Policy, Score], ...] = ()
 
 
 def suggested(
     load: Load, policy: Policy, hpa_spec: HpaSpec, settings: WorldSettings, forecasts: ForecastFeed
 ) -> Suggestion:
-    """The cheapest of the candidates with at most the HPA's overload, the hottest target first.
+    """The cheapest of all candidates that keep to the HPA's overload.
 
-    A hotter target is a cheaper one, so the search ends at the first target at which any cost ratio will do. The floor
-    alone only adds pods, so it must also have less overload than the HPA.
+    All are played: a hotter target is not always a cheaper one, for what it lets run short it pays for with pods that
+    come late. The floor alone only adds pods, so it must also have less overload than the HPA.
     """
     alone = score(replay(load, policy, hpa_spec, settings, None))
-    for rung in rungs(policy, hpa_spec):
-        tried = [(one, score(replay(load, one, hpa_spec, settings, forecasts))) for one in rung]
-        good = [(one, found) for one, found in tried if _pays(one, found, alone)]
-        if good:
-            return Suggestion(alone, *min(good, key=lambda pair: pair[1].pod_minutes))
-    return Suggestion(alone)
+    tried = [(one, score(replay(load, one, hpa_spec, settings, forecasts))) for one in candidates(policy, hpa_spec)]
+    good = [(one, found) for one, found in tried if _pays(one, found, alone)]
+    if not good:
+        return Suggestion(alone, tried=tuple(tried))
+    best, figures = min(good, key=lambda pair: pair[1].pod_minutes)
+    return Suggestion(alone, best, figures, tuple(tried))
 
 
-def rungs(policy: Policy, hpa_spec: HpaSpec) -> Iterator[tuple[Policy, ...]]:
-    """The candidates with each cost ratio: the hottest target, then cooler ones, then the floor alone."""
-    bounds = [*_bounds(policy, hpa_spec)]
-    for target in bounds:
-        yield tuple(replace(policy, levers=tuple(Lever), target=target, cost_ratio=ratio) for ratio in COST_RATIOS)
-    yield tuple(replace(policy, levers=(Lever.FLOOR,), target=None, cost_ratio=ratio) for ratio in COST_RATIOS)
+def candidates(policy: Policy, hpa_spec: HpaSpec) -> Iterator[Policy]:
+    """With each cost ratio: both levers up to the hottest target, then to cooler ones, then the floor alone."""
+    for target in _bounds(policy, hpa_spec):
+        for ratio in COST_RATIOS:
+            yield replace(policy, levers=tuple(Lever), target=target, cost_ratio=ratio)
+    for ratio in COST_RATIOS:
+        yield replace(policy, levers=(Lever.FLOOR,), target=None, cost_ratio=ratio)
 
 
 def _pays(policy: Policy, found: Score, alone: Score) -> bool:

@@ -17,7 +17,7 @@ from forecaster.series import Series
 from forecaster.verdict import Ruling
 from foresail.commands.history_options import add_history_options, parse_moment, read_history
 from foresail.errors import UsageError
-from foresail.incidents_file import add_incidents_option, without_incidents
+from foresail.incidents_file import add_incidents_option, incidents_of, without_incidents
 from foresail.models import find_model
 from foresail.output import check_place, emit_json, figure, number, out, table
 
@@ -86,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     series = read_history(options)
     window = parse_window(options.window)
     origin = _origin(series, options.at)
-    forecaster = without_incidents(forecaster_of(options.model), options.incidents)
+    forecaster = without_incidents(forecaster_of(options.model), incidents_of(options.incidents, [series]))
     forecast = forecaster.forecast([Ask(series, np.array([origin]), window)])[0].at(0, series)
     if options.png:
         _draw(series, origin, forecast, options.png)

@@ -45,7 +45,6 @@ def add_kind_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kind",
         choices=["stock", "flow"],
-        default="flow",
         help="stock: a level, like connections; flow: events per unit of time (default)",
     )
 
@@ -81,6 +80,13 @@ def add_prometheus_options(parser: argparse.ArgumentParser, days: Sequence[str] 
 def kind_of(options: argparse.Namespace) -> Kind:
     """What `--kind` says."""
     return Kind.STOCK if options.kind == "stock" else Kind.FLOW
+
+
+def said_kinds(options: argparse.Namespace) -> list[Kind | None]:
+    """Of each query the kind that it or `--kind` says, None where neither does; of files that of `--kind`, once."""
+    named = [_NAMED.fullmatch(text) for text in options.query]
+    said = [(match and match[2]) or options.kind for match in named] or [options.kind]
+    return [None if kind is None else Kind(kind.capitalize()) for kind in said]
 
 
 def read_history(options: argparse.Namespace) -> Series:

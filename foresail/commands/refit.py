@@ -151,7 +151,7 @@ def _print(series: Series, refitted: Refitted) -> None:
         for name, s in zip(("in use", "refit"), refitted.scores, strict=True)
     ]
     title = f"{series.name}: {refitted.scores[0].origins} origins of the latest days, ratios to persistence"
-    out.print(table(title, ("", "MAE", "pinball", "on up-ramps", "coverage 0.95, %"), rows))
+    out.print(table(title, ("", "MAE", "pinball", "pinball on up-ramps", "coverage 0.95, %"), rows))
     out.print(
         f"pinball of the refit {number(verdict.ratio, 3)} of that in use, with a confidence of {100 * CONFIDENCE:g} % "
         f"below {number(verdict.bound, 3)} ({verdict.hours} hours); at the levels from 0.95 on "

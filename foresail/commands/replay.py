@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,14 +17,14 @@ from foresail.commands.history_options import add_kind_option, add_prometheus_op
 from foresail.commands.replay_inputs import TARGET, Inputs, read_inputs
 from foresail.commands.world_options import add_world_options, check_bounds_of, world_settings
 from foresail.errors import UsageError
-from foresail.incidents_file import add_incidents_option, without_incidents
+from foresail.incidents_file import add_incidents_option, incidents_of
 from foresail.output import check_picture, check_place, emit_json, out, progress, table, whole_file
 from foresail.plots.replay import draw_costs, draw_pods
 from foresail.replays.arms import ARMS, FORESAIL, HPA, Arm, play_arms
 from foresail.replays.case import Case, Stretch, case_of
 from foresail.replays.figures import Replayed, against_hpa, arm_table, short_lead, title, to_dict, unmeasured
 from foresail.replays.report import markdown
-from foresail.replays.suggest import Suggested, before, sentences, suggest, suggestion_dict
+from foresail.replays.suggest import Suggested, before, sentences, suggest, suggestion_dict, tried_table
 
 _EXAMPLES = """examples:
   foresail replay history.csv
@@ -94,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.json or str(options.json) != "-":
         _print(replayed)
         if suggestion is not None:
+            out.print(table(*tried_table(suggestion)))
             for line in sentences(suggestion, inputs.given):
                 out.print(line)
     return 0
@@ -168,8 +170,8 @@ def _case(options: argparse.Namespace, inputs: Inputs, settings: WorldSettings) 
     stretch = Stretch(options.share, timedelta(days=options.days))
     if not any(part.known.any() for part in stretch.of(inputs.series)):
         raise UsageError(f"{inputs.source}: nothing was measured in the part to replay; move --from")
-    forecaster = without_incidents(forecaster_of(options.model), options.incidents, inputs.incidents)
-    return case_of(inputs.series, stretch, inputs.policy, inputs.hpa, settings, forecaster)
+    case = case_of(inputs.series, stretch, inputs.policy, inputs.hpa, settings, forecaster_of(options.model))
+    return replace(case, incidents=(*inputs.incidents, *incidents_of(options.incidents, inputs.series)))
 
 
 def _pictures(report: Path) -> dict[str, Path]:

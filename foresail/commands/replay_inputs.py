@@ -18,7 +18,7 @@ from controller.simulation.replay import hpa_for
 from controller.simulation.world import WorldSettings
 from forecaster.incidents import Incident
 from forecaster.series import Series
-from foresail.commands.history_options import kind_of, parse_queries, read_histories
+from foresail.commands.history_options import kind_of, parse_queries, read_histories, said_kinds
 from foresail.errors import UsageError
 
 TARGET = 0.7
@@ -59,6 +59,8 @@ def read_inputs(options: argparse.Namespace, settings: WorldSettings) -> Inputs:
             f"{len(told)} histories without --policy; it names the signals and says what a pod carries of each"
         )
     order = list(range(len(told))) if policy is None else _order(policy.signals, told, options)
+    if policy is not None:
+        _check_kinds(options, [policy.signals[order.index(k)] for k in range(len(order))])
     read = read_histories(options, [path for _, path in names])
     source = ", ".join(told)
     if policy is None:
@@ -107,6 +109,18 @@ def _order(signals: Sequence[Signal], told: Sequence[str], options: argparse.Nam
             f" --query '{wanted[0]}=PROMQL'"
         )
     return [told.index(name) for name in wanted]
+
+
+def _check_kinds(options: argparse.Namespace, signals: Sequence[Signal]) -> None:
+    """Raises UsageError where a kind that is said is not the policy's; `signals` in the order of the histories."""
+    said = said_kinds(options)
+    for signal, kind in zip(signals, said if options.query else said * len(signals), strict=False):
+        if kind is not None and kind is not signal.kind:
+            raise UsageError(
+                f"{options.policy}: the signal {signal.name} is a {signal.kind.lower()}, and"
+                f" {'--query' if options.kind is None else '--kind'} says {kind.lower()}; the policy says the kind of"
+                " each signal: leave it out, or correct the policy"
+            )
 
 
 def _usual_policy(

@@ -45,7 +45,7 @@ def _hpa(case: Case, _: Mapping[str, Played]) -> Played:
 
 
 def _foresail(case: Case, _: Mapping[str, Played]) -> Played:
-    return _planned(case, case.forecaster)
+    return _planned(case, case.told(case.forecaster))
 
 
 def _hpa_same_cost(case: Case, before: Mapping[str, Played]) -> Played:
@@ -57,10 +57,10 @@ def _hpa_same_cost(case: Case, before: Mapping[str, Played]) -> Played:
 def _offset_rule(case: Case, _: Mapping[str, Played]) -> Played:
     """Until the rule has made enough errors on every signal to know its spread, the HPA is alone."""
     after = case.settings.known_after
-    starts = [s.time(int(np.argmax(has_errors(s))) + 1) + after for s in case.series if has_errors(s).any()]
+    starts = [s.time(int(np.argmax(has_errors(s))) + 1) + after for s in case.repeated if has_errors(s).any()]
     if len(starts) < len(case.series):
         return _led(case, PrecomputedFeed((), after))
-    return _planned(case, BASELINES["offset-rule"], max(starts))
+    return _planned(case, case.told(BASELINES["offset-rule"]), max(starts))
 
 
 def _perfect(case: Case, _: Mapping[str, Played]) -> Played:

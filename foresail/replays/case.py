@@ -12,6 +12,7 @@ from controller.simulation.load import TICK, Load, load_from_series
 from controller.simulation.pilot import check_bounds
 from controller.simulation.world import WorldSettings
 from forecaster.forecast import Forecaster
+from forecaster.incidents import Incident, Unrepeated, without
 from forecaster.series import Series
 
 
@@ -41,6 +42,7 @@ class Case:
     series      up to the end of the part that is replayed: what comes later nobody sees
     hpa         its metrics named like signals
     forecaster  whose forecasts Foresail acts on
+    incidents   what no forecaster is to expect again: every arm that looks back is told
     """
 
     series: tuple[Series, ...]
@@ -49,6 +51,16 @@ class Case:
     hpa: HpaSpec
     settings: WorldSettings
     forecaster: Forecaster
+    incidents: tuple[Incident, ...] = ()
+
+    def told(self, forecaster: Forecaster) -> Forecaster:
+        """The forecaster, on the histories without the incidents."""
+        return Unrepeated(forecaster, self.incidents) if self.incidents else forecaster
+
+    @property
+    def repeated(self) -> list[Series]:
+        """The histories without the incidents: the least that any forecaster of these has to go on."""
+        return [without(one, self.incidents) for one in self.series]
 
 
 def case_of(

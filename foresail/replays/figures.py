@@ -1,4 +1,4 @@
-"""The figures of a replay: rows of its table, intervals over its days, and everything for machines."""
+"""The figures of a replay: rows of its tables, intervals over its days, and everything for machines."""
 
 from __future__ import annotations
 
@@ -64,47 +64,64 @@ class Replayed:
 class Against:
     """Foresail against the HPA as given: each figure with the ends of its 90 % interval over days drawn again.
 
+    days              calendar days (UTC) that are drawn again; the first and the last may be in part
+    measured_days     how many days' time lies in them
     overload_minutes  by how many more or fewer
     pod_hours         the ratio
     """
 
     days: int
+    measured_days: float
     overload_minutes: tuple[float, float, float]
     pod_hours: tuple[float, float, float]
 
     def sentence(self) -> str:
-        """Such as "Foresail against the HPA, 90 % over 5 days drawn again: overload -12 min (-20 to -3), ..."."""
+        """Such as "Foresail against the HPA, with 90 % intervals over 5 days drawn again: overload -12 min ..."."""
         minutes, low, high = (f"{x:+,.1f}" for x in self.overload_minutes)
         ratio, least, most = (f"{100 * (x - 1):+.1f}" for x in self.pod_hours)
         return (
-            f"Foresail against the HPA, with 90 % intervals over {self.days} days drawn again: overload {minutes} min"
+            f"Foresail against the HPA, with 90 % intervals over {self._drawn} drawn again: overload {minutes} min"
             f" ({low} to {high}), pod-hours {ratio} % ({least} to {most} %)"
         )
 
+    @property
+    def _drawn(self) -> str:
+        if round(self.measured_days, 1) >= self.days:
+            return f"{self.days} days"
+        return f"the {self.days} calendar days (UTC) that the {self.measured_days:.1f} days lie in,"
+
 
 def against_hpa(ours: Run, theirs: Run) -> Against | None:
-    """The intervals of one run against another under the same load; None with fewer than three days."""
+    """The intervals of one run against another under the same load; None with fewer than three days' time."""
     by_day, others = score_by_day(ours), score_by_day(theirs)
-    if len(by_day) < FEWEST_DAYS:
+    measured = sum(one.scored_minutes for one in by_day.values()) * (timedelta(minutes=1) / timedelta(days=1))
+    if round(measured, 1) < FEWEST_DAYS:
         return None
     weights = day_weights("replay", len(by_day))
     short = np.array([by_day[day].overload_minutes - others[day].overload_minutes for day in by_day])
     pods = [np.array([scores[day].pod_minutes for day in by_day]) for scores in (by_day, others)]
-    return Against(len(by_day), interval(weights @ short, _ENDS), interval(redrawn(pods[0], pods[1], weights), _ENDS))
+    ratio = interval(redrawn(pods[0], pods[1], weights), _ENDS)
+    return Against(len(by_day), measured, interval(weights @ short, _ENDS), ratio)
 
 
 def arm_table(scores: Mapping[str, Score], has_stock: bool) -> tuple[Sequence[str], list[list[str]]]:
     """(columns, rows) of the arms among `scores`, that of the HPA as given being one of them."""
+    titled = [(arm.title, scores[arm.key]) for arm in ARMS if arm.key in scores]
+    return score_table(titled, scores[HPA], has_stock)
+
+
+def score_table(
+    titled: Sequence[tuple[str, Score]], hpa: Score, has_stock: bool
+) -> tuple[Sequence[str], list[list[str]]]:
+    """(columns, rows) of figures by what had them; pod-hours beside those of `hpa`."""
     columns = (*_COLUMNS, *(_OF_STOCK if has_stock else ()), *_COST)
     rows = []
-    for arm in ARMS:
-        if (s := scores.get(arm.key)) is None:
-            continue
+    for name, s in titled:
         share = s.overload_minutes / s.scored_minutes
-        row = [arm.title, number(s.overload_minutes), f"{share:.2%}", f"{s.longest_shortage_s:,.0f} s"]
+        row = [name, number(s.overload_minutes), f"{share:.2%}", f"{s.longest_shortage_s:,.0f} s"]
         if has_stock:
             row += [number(s.hot_connection_minutes, 0), f"{s.connections_broken:,}", f"{s.reconnect_peak:,}"]
-        ratio = f"{s.pod_minutes / scores[HPA].pod_minutes:.3f}x"
+        ratio = f"{s.pod_minutes / hpa.pod_minutes:.3f}x"
         rows.append([*row, number(s.pod_hours, 1), ratio, f"{s.rescales:,}"])
     return columns, rows
 
@@ -181,6 +198,7 @@ def to_dict(replayed: Replayed) -> dict[str, object]:
         "ruled_hours": replayed.hours,
         "against_hpa": against and {
             "days": against.days,
+            "measured_days": against.measured_days,
             "level": _ENDS[1] - _ENDS[0],
             "overload_minutes": against.overload_minutes,
             "pod_hours_ratio": against.pod_hours,

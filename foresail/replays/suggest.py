@@ -5,7 +5,8 @@ It is chosen on the days before alone, so that the part replayed says what such 
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from controller.simulation.replay import replay
 from controller.simulation.score import Score, score
 from controller.simulation.suggestion import Suggestion, suggested
 from foresail.replays.case import Case, Stretch, case_of
-from foresail.replays.figures import gaps, unmeasured, unmeasured_minutes
+from foresail.replays.figures import gaps, score_table, unmeasured, unmeasured_minutes
 
 _LEAST_SHARE = 0.5
 """Of what lies before: forecasts, and what corrects them, want a past of their own."""
@@ -43,11 +44,11 @@ def suggest(case: Case, longest: timedelta, hpa: Score) -> Suggested:
     """
     past = before(case, longest)
     lag = past.settings.known_after
-    feed = feed_from(past.forecaster, past.series, past.policy, lag, past.load.start)
+    feed = feed_from(past.told(past.forecaster), past.series, past.policy, lag, past.load.start)
     found = suggested(past.load, past.policy, past.hpa, past.settings, feed)
     if found.policy is None:
         return Suggested(past, found, None, hpa)
-    now = feed_from(case.forecaster, case.series, found.policy, lag, case.load.start)
+    now = feed_from(case.told(case.forecaster), case.series, found.policy, lag, case.load.start)
     return Suggested(past, found, score(replay(case.load, found.policy, case.hpa, case.settings, now)), hpa)
 
 
@@ -56,25 +57,35 @@ def before(case: Case, longest: timedelta) -> Case:
     series = [one.part(0, max(0, one.index(case.load.start))) for one in case.series]
     whole = case.load.start - max(one.start for one in series)
     share = max(_LEAST_SHARE, 1 - longest / whole) if whole > timedelta(0) else _LEAST_SHARE
-    return case_of(series, Stretch(share, longest), case.policy, case.hpa, case.settings, case.forecaster)
+    past = case_of(series, Stretch(share, longest), case.policy, case.hpa, case.settings, case.forecaster)
+    return replace(past, incidents=case.incidents)
+
+
+def tried_table(suggestion: Suggested) -> tuple[str, Sequence[str], list[list[str]]]:
+    """(title, columns, rows) of everything that was played on the days before, the HPA alone first."""
+    found, load = suggestion.found, suggestion.chosen_on.load
+    titled = [("HPA as given", found.hpa), *((_called(policy), figures) for policy, figures in found.tried)]
+    columns, rows = score_table(titled, found.hpa, load.stock is not None)
+    return f"What was tried on {_days(suggestion)} days before, from {load.start:%Y-%m-%d %H:%M} UTC", columns, rows
 
 
 def sentences(suggestion: Suggested, given: HpaSpec) -> list[str]:
     """What is suggested, why, and what it would have had; `given` is the HPA with the user's names of its metrics."""
     load, found = suggestion.chosen_on.load, suggestion.found
-    days = f"In the {len(load) * load.tick / timedelta(days=1):.1f} days before"
+    days, stock = f"In {_days(suggestion)} days before", load.stock is not None
     gone = [f"{days}: {sentence}" for sentence in unmeasured(load)]
     if found.policy is None or found.score is None or suggestion.score is None:
         return [
             *gone,
-            f"{days}, with {_figures(found.hpa)} for the HPA alone, no policy that was tried had as little overload for"
-            " less, or less overload: nothing is suggested, leave the HPA as it is.",
+            f"{days}, with {_figures(found.hpa, stock)} for the HPA alone, no policy that was tried had as little"
+            " overload for less, or less overload: nothing is suggested, leave the HPA as it is.",
         ]
     return [
         *gone,
-        f"{days} this would have cost least, with no more overload than the HPA: {_figures(found.score)}, the HPA"
-        f" {_figures(found.hpa)}.",
-        f"In the part replayed it would have had {_figures(suggestion.score)}, the HPA {_figures(suggestion.hpa)}.",
+        f"{days} {_called(found.policy)} would have cost least, with no more overload than the HPA:"
+        f" {_figures(found.score, stock)}; the HPA {_figures(found.hpa, stock)}.",
+        f"In the part replayed it would have had {_figures(suggestion.score, stock)}; the HPA"
+        f" {_figures(suggestion.hpa, stock)}.",
         *policy_lines(found.policy, suggestion.chosen_on.hpa, given),
     ]
 
@@ -96,22 +107,35 @@ def policy_lines(policy: Policy, hpa: HpaSpec, given: HpaSpec) -> list[str]:
 def suggestion_dict(suggestion: Suggested) -> dict[str, object]:
     """The suggestion, ready for JSON; `policy` None where there is none."""
     found, load = suggestion.found, suggestion.chosen_on.load
-    policy = None
-    if found.policy is not None:
-        policy = {
-            "cost_ratio": found.policy.cost_ratio,
-            "levers": list(found.policy.levers),
-            "target": None if found.policy.target is None else asdict(found.policy.target),
-        }
     return {
         "from": load.start.isoformat(),
         "minutes": len(load) * (load.tick / timedelta(minutes=1)),
         "unknown_minutes": unmeasured_minutes(load),
         "gaps": [[first.isoformat(), stop.isoformat()] for first, stop in gaps(load)],
-        "policy": policy,
+        "policy": None if found.policy is None else _levers(found.policy),
+        "tried": [{**_levers(policy), "figures": figures.to_dict()} for policy, figures in found.tried],
         "before": {"hpa": found.hpa.to_dict(), "suggested": found.score and found.score.to_dict()},
         "replayed": {"hpa": suggestion.hpa.to_dict(), "suggested": suggestion.score and suggestion.score.to_dict()},
     }
+
+
+def _levers(policy: Policy) -> dict[str, object]:
+    return {
+        "cost_ratio": policy.cost_ratio,
+        "levers": list(policy.levers),
+        "target": None if policy.target is None else asdict(policy.target),
+    }
+
+
+def _called(policy: Policy) -> str:
+    """Such as "target to 45.9, ratio 50"."""
+    levers = "floor alone" if policy.target is None else f"target to {_quantity(policy.target.highest)}"
+    return f"{levers}, ratio {policy.cost_ratio:g}"
+
+
+def _days(suggestion: Suggested) -> str:
+    load = suggestion.chosen_on.load
+    return f"the {len(load) * load.tick / timedelta(days=1):.1f}"
 
 
 def _quantity(value: float) -> str:
@@ -119,5 +143,10 @@ def _quantity(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-def _figures(figures: Score) -> str:
-    return f"{figures.overload_minutes:,.1f} overload minutes and {figures.pod_hours:,.1f} pod-hours"
+def _figures(figures: Score, stock: bool) -> str:
+    of_stock = (
+        f", {figures.hot_connection_minutes:,.0f} hot connection-minutes, {figures.connections_broken:,} connections"
+        " broken"
+    )
+    said = f"{figures.overload_minutes:,.1f} overload minutes{of_stock if stock else ''}"
+    return f"{said} and {figures.pod_hours:,.1f} pod-hours"

@@ -11,8 +11,7 @@ import pytest
 from forecaster.baselines import BASELINES
 from forecaster.incidents import Incident, Unrepeated
 from foresail.errors import UsageError
-from foresail.incidents_file import left_out, read_incidents, without_incidents
-from tests.helpers.forecasters import assert_same, at
+from foresail.incidents_file import incidents_of, left_out, read_incidents, without_incidents
 from tests.helpers.histories import a_load
 
 
@@ -28,14 +27,14 @@ def test_every_row_is_an_incident_and_further_columns_are_for_people(tmp_path: P
         "reason,start,end\nrelease 41,2026-03-07T16:00:00Z,2026-03-07T16:30:00Z\n"
         "fibre cut,2026-03-09T10:00:00+01:00,2026-03-09T12:00:00+01:00\n",
     )
-    assert read_incidents(path) == [
+    assert read_incidents(path) == (
         Incident(datetime(2026, 3, 7, 16, tzinfo=UTC), datetime(2026, 3, 7, 16, 30, tzinfo=UTC)),
         Incident(datetime(2026, 3, 9, 9, tzinfo=UTC), datetime(2026, 3, 9, 11, tzinfo=UTC)),
-    ]
+    )
 
 
 def test_a_file_without_rows_changes_nothing(tmp_path: Path) -> None:
-    assert read_incidents(written(tmp_path, "start,end\n")) == []
+    assert read_incidents(written(tmp_path, "start,end\n")) == ()
 
 
 @pytest.mark.parametrize(
@@ -67,18 +66,34 @@ def test_a_series_has_gaps_only_where_a_file_names_them(tmp_path: Path) -> None:
     assert np.flatnonzero(~left_out(series, path).known).tolist() == [5, 6, 7]
 
 
-def test_a_forecaster_is_wrapped_only_where_a_file_is_named(tmp_path: Path) -> None:
+def test_a_forecaster_is_wrapped_only_where_there_are_incidents(tmp_path: Path) -> None:
     rule = BASELINES["last-value"]
-    assert without_incidents(rule, None) is rule
-    assert isinstance(without_incidents(rule, written(tmp_path, "start,end\n")), Unrepeated)
+    assert without_incidents(rule, incidents_of(None, [])) is rule
+    path = written(tmp_path, "start,end\n2026-03-07T16:00:00Z,2026-03-07T16:30:00Z\n")
+    assert isinstance(without_incidents(rule, read_incidents(path)), Unrepeated)
 
 
-def test_those_that_are_known_besides_count_with_and_without_a_file(tmp_path: Path) -> None:
-    series = a_load(1, days=3, gaps=0)
-    spans = [(series.time(first), series.time(first + 20)) for first in (300, 400)]
-    known, told = (Incident(*span) for span in spans)
-    path = written(tmp_path, f"start,end\n{told.start.isoformat()},{told.end.isoformat()}\n")
-    rule = BASELINES["same-time-yesterday"]
-    for file, all_of_them in ((None, [known]), (path, [known, told])):
-        made, expected = without_incidents(rule, file, [known]), Unrepeated(rule, all_of_them)
-        assert_same(at(made, series, 600, 700), at(expected, series, 600, 700))
+def test_an_incident_outside_of_every_history_is_said_with_both_spans(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    series = a_load(1, days=1, gaps=0)
+    inside = f"{series.time(5).isoformat()},{series.time(8).isoformat()}\n"
+    path = written(tmp_path, f"start,end\n{inside}2019-01-01T01:00:00+02:00,2019-01-01T03:30:00+02:00\n")
+    assert len(incidents_of(path, [series])) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert (
+        "1 of 2 incidents, between 2018-12-31 23:00 UTC and 2019-01-01 01:30 UTC, lie outside of the hist" in said.err
+    )
+    assert f"{series.name} from {series.start:%Y-%m-%d %H:%M} UTC to {series.end:%Y-%m-%d %H:%M} UTC" in said.err
+    assert "check their dates and zones" in said.err
+
+
+def test_an_incident_of_any_of_the_histories_needs_no_word(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    series = a_load(1, days=1, gaps=0)
+    early, late = series.part(0, 100), series.part(200, len(series))
+    path = written(tmp_path, f"start,end\n{late.time(5).isoformat()},{late.time(8).isoformat()}\n")
+    incidents_of(path, [early, late])
+    assert capsys.readouterr().err == ""
+    incidents_of(path, [early])
+    assert "1 of 1 incidents" in capsys.readouterr().err

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from rich.console import Console
 
 from foresail import output
 from foresail.errors import PlotUnavailable, UsageError
@@ -30,6 +33,24 @@ def test_a_table_shows_every_cell(capsys: pytest.CaptureFixture[str]) -> None:
     output.out.print(output.table("loads", ["model", "MAE"], [["base", "0.50"], ["last-value", "1.00"]]))
     shown = capsys.readouterr().out
     assert all(text in shown for text in ("loads", "model", "MAE", "base", "0.50", "last-value", "1.00"))
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_nothing_of_a_table_is_cut_and_what_does_not_fit_beside_stands_below(width: int) -> None:
+    columns = ["arm", *(f"figure number{k}" for k in range(9))]
+    rows = [["HPA as given", *(f"{k}.25 s" for k in range(9))], ["Foresail over HPA", *("1,234.5" for _ in range(9))]]
+    console = Console(width=width, file=io.StringIO(), highlight=False)
+    with mock.patch.object(output, "out", console):
+        console.print(output.table("figures", columns, rows))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    shown = "\n".join(lines)
+    assert "…" not in shown
+    assert all(f"number{k}" in shown and f"{k}.25 s" in shown for k in range(9))
+    below = shown.count("Foresail over HPA")
+    assert below == {40: 9, 80: 2, 120: 1}[width]
+    assert shown.count("figures") == 1
 
 
 def test_json_has_null_where_there_is_no_figure() -> None:

@@ -1,4 +1,4 @@
-"""Which policy is suggested: the cheapest that brings no overload, the hottest target first; none where none pays."""
+"""Which policy is suggested: the cheapest of all that bring no overload; none where none pays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from controller.simulation.feed import PrecomputedFeed, feed_from
 from controller.simulation.oracle import Perfect
 from controller.simulation.replay import hpa_for, replay
 from controller.simulation.score import score
-from controller.simulation.suggestion import COST_RATIOS, HOTTEST, STEPS, rungs, suggested
+from controller.simulation.suggestion import COST_RATIOS, HOTTEST, STEPS, candidates, suggested
 from controller.simulation.world import WorldSettings
 from forecaster.forecast import Ask, Forecaster, Forecasts
 from tests.helpers.builders import a_policy
@@ -64,7 +64,7 @@ class SeesNothing(Perfect):
 
 def test_a_forecast_that_sees_nothing_coming_gets_no_lever() -> None:
     blind = a_feed(SeesNothing())
-    hot = next(rungs(POLICY, HPA))[0]
+    hot = next(candidates(POLICY, HPA))
     alone = score(replay(LOAD, POLICY, HPA, SETTINGS, None))
     assert score(replay(LOAD, hot, HPA, SETTINGS, blind)).overload_minutes > alone.overload_minutes
     assert suggested(LOAD, POLICY, HPA, SETTINGS, blind).policy is None
@@ -79,10 +79,21 @@ def test_an_hpa_that_is_hot_already_gets_the_floor_alone() -> None:
 
 
 def test_the_targets_go_down_from_the_hottest_to_the_owners_and_end_with_the_floor_alone() -> None:
-    *hot, (floor, *_) = rungs(POLICY, HPA)
-    highest = [rung[0].target.highest / CAPACITY for rung in hot if rung[0].target]
-    assert highest == pytest.approx([0.9, 0.85, 0.8, 0.75])
-    assert len(hot) == STEPS
-    assert all(tuple(one.cost_ratio for one in rung) == COST_RATIOS for rung in hot)
-    assert all(one.target and one.target.lowest == pytest.approx(0.7 * CAPACITY) for rung in hot for one in rung)
-    assert (floor.levers, floor.target) == ((Lever.FLOOR,), None)
+    *hot, cheap, safe = candidates(POLICY, HPA)
+    highest = [one.target.highest / CAPACITY for one in hot if one.target]
+    assert highest == pytest.approx([0.9, 0.9, 0.85, 0.85, 0.8, 0.8, 0.75, 0.75])
+    assert tuple(one.cost_ratio for one in hot) == COST_RATIOS * STEPS
+    assert all(one.target and one.target.lowest == pytest.approx(0.7 * CAPACITY) for one in hot)
+    assert [(one.levers, one.target, one.cost_ratio) for one in (cheap, safe)] == [
+        ((Lever.FLOOR,), None, ratio) for ratio in COST_RATIOS
+    ]
+
+
+def test_every_candidate_is_played_and_none_that_pays_is_cheaper_than_what_is_suggested() -> None:
+    found = suggested(LOAD, POLICY, HPA, SETTINGS, a_feed())
+    assert [policy for policy, _ in found.tried] == list(candidates(POLICY, HPA))
+    assert found.score is not None
+    assert (found.policy, found.score) in found.tried
+    paying = [figures for _, figures in found.tried if figures.overload_minutes <= found.hpa.overload_minutes]
+    assert found.score.pod_minutes == min(figures.pod_minutes for figures in paying)
+    assert suggested(LOAD, POLICY, HPA, SETTINGS, NOTHING_KNOWN).tried != ()

@@ -12,6 +12,7 @@ from forecaster.evaluate import origins_from, score
 from forecaster.forecast import LEVELS, Ask
 from forecaster.history import load_history
 from foresail.cli import main
+from foresail.commands import backtest
 from foresail.forecasts_file import write_forecasts
 from foresail.output import to_json
 from tests.helpers.histories import a_load, write_history
@@ -75,13 +76,18 @@ def test_the_tables_say_when_and_where(history: Path, capsys: pytest.CaptureFixt
 def test_every_column_is_explained(history: Path, second: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backtest", str(history), *LAST]) == 0
     explained = capsys.readouterr().out.rpartition("└")[2]
-    of_one = ("MAE", "pinball", "on up-ramps", "tracked", "at 0.95 and at 0.99", "coverage 0.95")
+    of_one = ("MAE", "pinball", "on up-ramps", "tracked", "at 0.95, at 0.99", "coverage 0.95")
     of_parts = ("step N", "down-ramp", "calm", "spike", "peak", "lag at N", "longest at N", "peak 0.95")
     assert [text for text in (*of_one, *of_parts) if text not in explained] == []
     assert main(["backtest", str(history), str(second), *LAST]) == 0
     explained = capsys.readouterr().out.rpartition("└")[2]
     assert [text for text in of_one if text not in explained] == []
     assert "lag at N" not in explained
+
+
+def test_no_two_columns_have_one_name() -> None:
+    for columns in (backtest.COLUMNS, backtest.SHARED_OUT, backtest.TIMING):
+        assert len(set(columns)) == len(columns)
 
 
 def test_of_several_files_each_is_told_and_then_the_means(

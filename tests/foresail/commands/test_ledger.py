@@ -46,6 +46,13 @@ def test_a_changed_decision_is_found_by_its_line(ledger: Path, capsys: pytest.Ca
     assert said.err.count("\n") == 1
 
 
+def test_a_ledger_that_is_not_there_is_refused_with_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["ledger", "verify", str(tmp_path / "none")]) == 2
+    assert "none: cannot be read: No such file or directory; name a ledger file" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", [None, "", "not a ledger\n", '{"format":99}\n'])
 def test_what_is_no_ledger_is_refused(content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "other.jsonl"

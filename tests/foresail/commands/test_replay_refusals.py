@@ -77,6 +77,34 @@ def said_of(capsys: pytest.CaptureFixture[str], history: Path, policy: Path) -> 
     return said.err
 
 
+def test_a_kind_other_than_the_policys_is_refused_and_the_same_is_not(
+    history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = history.with_name("policy.yaml")
+    policy.write_text(POLICY)
+    said = refusal(capsys, history, "--policy", str(policy), "--kind", "flow")
+    assert "the signal connections is a stock, and --kind says flow; the policy says the kind" in said
+    assert "leave it out" in said
+    told(history, "--policy", str(policy), "--kind", "stock", "--model", "last-value")
+
+
+def test_a_query_of_another_kind_than_the_policys_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before anything is asked: nobody listens at that address."""
+    policy = str(two_signals(tmp_path))
+    queries = ["--query", "messages:stock=sum(x)", "--query", "connections=sum(y)"]
+    assert main(["replay", "--prometheus", "http://127.0.0.1:9", *queries, "--policy", policy]) == 2
+    assert "the signal messages is a flow, and --query says stock" in capsys.readouterr().err
+
+
+def test_a_policy_that_is_not_there_is_refused_with_what_to_do(
+    history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refusal(capsys, history, "--policy", str(history.with_name("none.yaml")))
+    assert "none.yaml: cannot be read: No such file or directory; name a YAML file that can be read" in said
+
+
 def test_a_policy_and_a_capacity_contradict_each_other(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     policy = history.with_name("policy.yaml")
     policy.write_text(POLICY)

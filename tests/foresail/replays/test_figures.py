@@ -8,6 +8,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from controller.simulation.score import score_by_day
 from forecaster.series import Kind
 from foresail.output import to_json
 from foresail.replays.arms import ARMS, FORESAIL, HPA
@@ -48,7 +49,9 @@ def test_a_run_against_itself_differs_by_nothing() -> None:
     run = a_replayed(a_case(a_history(np.tile(STEPS, 5)), share=0.2, hours=96)).runs[HPA]
     same = against_hpa(run, run)
     assert same is not None
-    assert (same.days, same.overload_minutes, same.pod_hours) == (4, (0, 0, 0), (1, 1, 1))
+    assert (same.days, same.measured_days) == (4, 4.0)
+    assert (same.overload_minutes, same.pod_hours) == ((0, 0, 0), (1, 1, 1))
+    assert "90 % intervals over 4 days drawn again:" in same.sentence()
     assert "overload +0.0 min (+0.0 to +0.0), pod-hours +0.0 % (+0.0 to +0.0 %)" in same.sentence()
 
 
@@ -58,6 +61,21 @@ def test_intervals_hold_the_figure_and_days_that_differ_widen_them() -> None:
     found = against_hpa(runs[FORESAIL], runs[HPA])
     assert found is not None
     assert found.pod_hours[1] < found.pod_hours[0] < found.pod_hours[2]
+
+
+def test_days_in_part_are_counted_as_what_they_are() -> None:
+    """Half a day from noon on, three whole ones, and half a day: five days of the calendar, and four days' time."""
+    run = a_replayed(a_case(a_history(np.tile(STEPS, 5)), share=0.1, hours=96)).runs[HPA]
+    found = against_hpa(run, run)
+    assert found is not None
+    assert (found.days, found.measured_days) == (5, 4.0)
+    assert "over the 5 calendar days (UTC) that the 4.0 days lie in, drawn again:" in found.sentence()
+
+
+def test_two_days_that_touch_three_of_the_calendar_have_no_interval() -> None:
+    runs = a_replayed(a_case(a_history(np.tile(STEPS, 4)), share=0.125, hours=48)).runs
+    assert len(score_by_day(runs[HPA])) == 3
+    assert against_hpa(runs[FORESAIL], runs[HPA]) is None
 
 
 def test_two_days_have_no_interval() -> None:

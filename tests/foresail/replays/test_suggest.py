@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -14,8 +16,18 @@ from controller.simulation.oracle import Perfect
 from controller.simulation.replay import HpaAlone, play
 from controller.simulation.score import Score, score
 from forecaster.errors import BadHistory
+from forecaster.incidents import Incident
+from forecaster.series import Kind
 from foresail.replays.case import Case
-from foresail.replays.suggest import Suggested, before, policy_lines, sentences, suggest, suggestion_dict
+from foresail.replays.suggest import (
+    Suggested,
+    before,
+    policy_lines,
+    sentences,
+    suggest,
+    suggestion_dict,
+    tried_table,
+)
 from tests.helpers.histories import MONDAY
 from tests.helpers.replays import STEPS, a_case, a_history
 
@@ -56,13 +68,20 @@ def test_with_the_future_known_both_levers_are_suggested_and_told() -> None:
     assert found.score is not None
     assert found.score.pod_minutes < found.hpa.pod_minutes
     text = sentences(found, case.hpa)
-    assert text[0].startswith("In the 0.2 days before this would have cost least, with no more overload than the HPA:")
+    assert re.match(
+        r"In the 0\.2 days before target to 45, ratio \d+ would have cost least, with no more overload than the HPA: ",
+        text[0],
+    )
     assert text[1].startswith(f"In the part replayed it would have had {found.score.overload_minutes:,.1f} overload")
     spec = yaml.safe_load("\n".join(text[2:]))["spec"]
     assert spec["levers"] == ["Floor", "Target"]
     assert (spec["target"]["metric"], spec["costRatio"]) == ("load", found.found.policy.cost_ratio)
     assert float(spec["target"]["max"]) > float(spec["target"]["min"]) == pytest.approx(35)
     told = suggestion_dict(found)
+    tried = told["tried"]
+    assert isinstance(tried, list)
+    assert len(tried) == len(found.found.tried) == 10
+    assert told["policy"] in [{key: one[key] for key in ("cost_ratio", "levers", "target")} for one in tried]
     assert told["policy"] == {
         "cost_ratio": spec["costRatio"],
         "levers": list(Lever),
@@ -113,6 +132,25 @@ def test_what_was_not_measured_of_the_days_before_is_said() -> None:
     as_json = suggestion_dict(found)
     assert as_json["unknown_minutes"] == 150
     assert as_json["gaps"] == [[start.isoformat(), stop.isoformat()]]
+
+
+def test_the_table_shows_all_that_was_tried_with_the_connections_of_a_stock() -> None:
+    stock = a_case(a_history(kind=Kind.STOCK), share=0.75, forecaster=Perfect())
+    for case, extra in ((a_case(share=0.75, forecaster=Perfect()), set()), (stock, {"hot conn-min", "broken"})):
+        found = a_suggestion(case)
+        title, columns, rows = tried_table(found)
+        assert title.startswith("What was tried on the 0.2 days before, from 2026-01-05 12:00 UTC")
+        assert extra <= set(columns)
+        assert [row[0] for row in rows[:3]] == ["HPA as given", "target to 45, ratio 50", "target to 45, ratio 200"]
+        assert [row[0] for row in rows[-2:]] == ["floor alone, ratio 50", "floor alone, ratio 200"]
+        assert len(rows) == 11
+    assert "hot connection-minutes, " in sentences(found, stock.hpa)[0]
+
+
+def test_the_days_before_have_the_incidents_of_the_case() -> None:
+    incident = Incident(MONDAY, MONDAY + HOURS)
+    case = replace(a_case(share=0.75), incidents=(incident,))
+    assert before(case, HOURS).incidents == (incident,)
 
 
 def test_nothing_before_is_refused() -> None:

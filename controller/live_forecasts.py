@@ -1,7 +1,8 @@
 """The newest forecast of every signal, made beside the loop: a tick takes what is there and waits for nothing.
 
 What the gate and the calibration know is made again from the history with the first forecast of a signal, which takes
-some seconds each; `warm` says whose is done.
+about a second each. Those that have one come first, many in one run of the network, and between two of these runs one
+that is new: hundreds of new signals take minutes, in which the others get their forecasts as ever.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from forecaster.forecast import Ask, Forecast, Forecaster, Window
 from forecaster.incidents import Incident
 from forecaster.series import Series
 
+AT_ONCE = 32
+"""Signals whose next forecasts are made together; more save little time, and take memory while it lasts."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -52,14 +55,16 @@ class LiveForecasts:
         self._forecaster = forecaster
         self._on_made = on_made
         self._make_room = make_room
+        self._wanted: Mapping[Wanted, Series] = {}
         self._made: dict[Wanted, Forecast] = {}
         self._before: dict[SignalKey, Forecast] = {}
         self._from: dict[Wanted, datetime] = {}
         self._failed: dict[Wanted, str] = {}
+        self._room = 0
         self._work: asyncio.Task[None] | None = None
 
     def ask(self, wanted: Mapping[Wanted, Series]) -> None:
-        """Begins to make those that are not of the newest bin, unless the last ones are still being made.
+        """Begins to make those that are not of the newest bin; what is being made already goes on with these.
 
         Each has its history as it is to be looked back on.
         """
@@ -69,12 +74,9 @@ class LiveForecasts:
         for known in (self._made, self._from, self._failed):
             for gone in known.keys() - wanted.keys():
                 del known[gone]
-        if self._work is not None and not self._work.done():
-            return
-        due = {one: series for one, series in wanted.items() if self._from.get(one) != series.time(len(series))}
-        if due:
-            self._make_room(len(wanted))
-            self._work = asyncio.create_task(self._make(due))
+        self._wanted = dict(wanted)
+        if (self._work is None or self._work.done()) and self._next():
+            self._work = asyncio.create_task(self._make())
 
     def newest(self, one: Wanted, signal: str) -> Forecast | None:
         """The newest, under the policy's own name of the signal; None until there is one.
@@ -99,24 +101,59 @@ class LiveForecasts:
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
 
-    async def _make(self, due: Mapping[Wanted, Series]) -> None:
-        """One after the other: several at once save no time, and the memory that their first ones take stays taken."""
+    async def _make(self) -> None:
         began = time.monotonic()
-        for one, series in due.items():
-            try:
-                made = await asyncio.to_thread(self._forecast, one, series)
-            except ForecasterError as error:
-                self._failed[one] = str(error)
-            except Exception:
-                _LOG.exception("no forecast of %s", one.key.query)
-                raise
-            else:
-                self._made[one] = made
-                self._failed.pop(one, None)
-            self._from[one] = series.time(len(series))
+        while some := self._next():
+            if self._room != len(self._wanted):
+                self._room = len(self._wanted)
+                self._make_room(self._room)
+            answers = await asyncio.to_thread(self._forecast, some)
+            for one, made in answers.items():
+                if one in self._wanted:
+                    self._keep(one, made)
+                    self._from[one] = some[one].time(len(some[one]))
         self._on_made(time.monotonic() - began)
 
-    def _forecast(self, one: Wanted, series: Series) -> Forecast:
-        ask = Ask(replace(series, name=one.key.query), np.array([len(series) - 1]), one.window)
-        (answer,) = self._forecaster.forecast([ask])
-        return answer.at(0, ask.series)
+    def _next(self) -> Mapping[Wanted, Series]:
+        """Which are made next: of those that have had one as many as go together, and one that has not."""
+        due = [one for one, series in self._wanted.items() if self._from.get(one) != series.time(len(series))]
+        again, new = [one for one in due if one in self._made], [one for one in due if one not in self._made]
+        return {one: self._wanted[one] for one in (*again[:AT_ONCE], *new[:1])}
+
+    def _keep(self, one: Wanted, made: Forecast | str) -> None:
+        if isinstance(made, str):
+            self._failed[one] = made
+        else:
+            self._made[one] = made
+            self._failed.pop(one, None)
+
+    def _forecast(self, some: Mapping[Wanted, Series]) -> dict[Wanted, Forecast | str]:
+        """Of each its forecast, or why there is none. One alone where it is new, or another of them has none."""
+        again = {one: series for one, series in some.items() if one in self._made}
+        alone = {one: series for one, series in some.items() if one not in self._made}
+        answers: dict[Wanted, Forecast | str] = {}
+        try:
+            answers |= self._together(again)
+        except ForecasterError:
+            alone = {**again, **alone}
+        for one, series in alone.items():
+            try:
+                answers |= self._together({one: series})
+            except ForecasterError as error:
+                answers[one] = str(error)
+        return answers
+
+    def _together(self, some: Mapping[Wanted, Series]) -> dict[Wanted, Forecast]:
+        """Raises ForecasterError where one of them has none."""
+        asks = [
+            Ask(replace(series, name=one.key.query), np.array([len(series) - 1]), one.window)
+            for one, series in some.items()
+        ]
+        try:
+            made = self._forecaster.forecast(asks) if asks else []
+        except ForecasterError:
+            raise
+        except Exception:
+            _LOG.exception("no forecast of %s", ", ".join(ask.series.name for ask in asks))
+            raise
+        return {one: answer.at(0, ask.series) for one, ask, answer in zip(some, asks, made, strict=True)}

@@ -37,6 +37,7 @@ from forecaster.errors import ForecasterError
 from forecaster.gated import Gated
 from forecaster.predict import load_calibrated
 from foresail import __version__
+from foresail.memory import give_back
 from foresail.models import find_model
 from foresail.output import emit_json, err, out
 
@@ -44,6 +45,8 @@ _MINUTE = timedelta(minutes=1)
 _BEGINNING = timedelta(seconds=2)
 """Of each tick, for reading histories that are new: a hundredth of a second for each day of each signal is enough to
 make the first tick of hundreds of policies take minutes."""
+_GOING_ON = timedelta(seconds=1)
+"""Of each tick, for what is new of known histories: hundreds of queries at the end of a minute would take seconds."""
 _ALIVE = timedelta(minutes=5)
 """A Lease that was renewed within it is somebody's, whatever the clocks."""
 _ATTEMPTS = 3
@@ -66,7 +69,7 @@ class _Wired:
 
 @contextlib.asynccontextmanager
 async def _wired(
-    settings: ControllerSettings, kubeconfig: Path | None, beginning: timedelta = timedelta.max
+    settings: ControllerSettings, kubeconfig: Path | None, *, patient: bool = True
 ) -> AsyncIterator[_Wired]:
     calibrated = load_calibrated(find_model(settings.model))
     gated = Gated(calibrated)
@@ -75,13 +78,18 @@ async def _wired(
     ledgers = LedgerFolder(folder, settings.ledger_megabytes * 10**6) if folder is not None else None
     recorder = Recorder(recent := Recent(), ledgers)
     onlooker = Onlookers((DecisionLog(), metrics, looks, recorder))
-    feed = Feed(settings.source, beginning=beginning)
+    limits = {} if patient else {"beginning": _BEGINNING, "going_on": _GOING_ON}
+    feed = Feed(settings.source, **limits)
 
     def make_room(signals: int) -> None:
         calibrated.make_room(signals)
         gated.make_room(signals)
 
-    forecasts = LiveForecasts(gated, lambda seconds: onlooker.timed("forecast", seconds), make_room)
+    def made(seconds: float) -> None:
+        onlooker.timed("forecast", seconds)
+        give_back()
+
+    forecasts = LiveForecasts(gated, made, make_room)
     async with await Api.connect(kubeconfig) as api:
         cluster = KubeCluster(api, settings.namespace, settings.name)
         reconciler = Reconciler(cluster, feed, forecasts, settings.prometheus_url, onlooker)
@@ -116,7 +124,7 @@ def log_as_text(settings: ControllerSettings) -> None:
 
 async def run(settings: ControllerSettings, kubeconfig: Path | None) -> int:
     """Until SIGTERM or SIGINT, which leave every floor as it is and give the Lease back."""
-    async with _wired(settings, kubeconfig, _BEGINNING) as wired:
+    async with _wired(settings, kubeconfig, patient=False) as wired:
         loop = Loop(
             wired.api, wired.cluster, wired.reconciler, wired.metrics,
             LoopSettings(

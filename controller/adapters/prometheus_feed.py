@@ -79,46 +79,46 @@ class Feed:
         history: timedelta = HISTORY,
         stale_after: timedelta = timedelta(minutes=5),
         beginning: timedelta = timedelta.max,
+        going_on: timedelta = timedelta.max,
     ) -> None:
         """`source` says how a server at a URL is asked.
 
-        A read takes `beginning` for whole histories and then begins no further one: they wait for the next read, for
-        with hundreds of new signals nobody else would be served for minutes.
+        A read takes `beginning` for whole histories and then begins no further one, and `going_on` for what is new of
+        those that are known: whose turn has not come by then keeps what it has until the next read, where it is among
+        the first. With hundreds of signals nobody would be served for minutes, or for seconds at the end of each bin.
         """
         self._source = source
         self._step = step
         self._history = history
         self._stale_after = stale_after
-        self._beginning = beginning
+        self._beginning, self._going_on = beginning, going_on
         self._readers: dict[str, PrometheusReader] = {}
         self._series: dict[SignalKey, Series] = {}
         self._checked: set[SignalKey] = set()
         self._complete: dict[SignalKey, datetime] = {}
+        self._asked: dict[SignalKey, int] = {}
         self._reads = 0
-        self._spent = 0.0
+        self._spent = self._spent_on = 0.0
 
     def read(self, keys: Collection[SignalKey], now: datetime) -> Mapping[SignalKey, Fed]:
         """What is known of each at `now`. A server that does not answer is asked once and not once for each signal.
 
         One that does is asked for the first signal in turn, and for the others only where a bin has ended since.
         """
-        for gone in (self._series.keys() | self._complete.keys()) - set(keys):
-            self._series.pop(gone, None)
-            self._complete.pop(gone, None)
+        for gone in (self._series.keys() | self._complete.keys() | self._asked.keys()) - set(keys):
+            for known in (self._series, self._complete, self._asked):
+                known.pop(gone, None)
             self._checked.discard(gone)
         away: dict[str, ForecasterError | None] = {}
-        self._spent = 0.0
+        self._reads, self._spent, self._spent_on = self._reads + 1, 0.0, 0.0
         found = {key: self._one(key, now, away) for key in self._in_turn(keys)}
         for url in self._readers.keys() - {key.url for key in keys}:
             self._readers.pop(url).close()
         return found
 
     def _in_turn(self, keys: Collection[SignalKey]) -> list[SignalKey]:
-        """Each read begins with another: a query that is always too slow must not keep the others from being asked."""
-        ordered = sorted(keys)
-        first = self._reads % len(ordered) if ordered else 0
-        self._reads += 1
-        return ordered[first:] + ordered[:first]
+        """First who was asked longest ago: a query that is always too slow must not keep others from being asked."""
+        return sorted(keys, key=lambda key: (self._asked.get(key, 0), key))
 
     def close(self) -> None:
         for reader in self._readers.values():
@@ -135,7 +135,10 @@ class Feed:
                 return self._judged(key, before, now)
             if before is None and self._spent > self._beginning.total_seconds():
                 return Fed()
+            if before is not None and self._spent_on > self._going_on.total_seconds():
+                return self._judged(key, before, now)
             self._complete.pop(key, None)
+            self._asked[key] = self._reads
             series = self._read(key, now)
             away[key.url], self._complete[key] = None, end
         except SourceUnavailable as error:
@@ -177,7 +180,11 @@ class Feed:
         bins = (whole.last - since) // self._step
         if bins < 1:
             return before
-        return joined(before, reader.read(query, Span(since, self._step, bins)), whole)
+        began = time.monotonic()
+        try:
+            return joined(before, reader.read(query, Span(since, self._step, bins)), whole)
+        finally:
+            self._spent_on += time.monotonic() - began
 
     def _whole(self, key: SignalKey, reader: PrometheusReader, query: Query, whole: Span) -> Series:
         began = time.monotonic()

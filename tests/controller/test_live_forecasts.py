@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,13 +10,15 @@ from dataclasses import replace
 import numpy as np
 
 from controller.adapters.prometheus_feed import HISTORY, SignalKey
-from controller.live_forecasts import LiveForecasts, Wanted
+from controller.live_forecasts import AT_ONCE, LiveForecasts, Wanted
 from forecaster.baselines import BASELINES
 from forecaster.errors import NoForecast
 from forecaster.forecast import Ask, Forecasts, Window
 from forecaster.gated import Gated
 from forecaster.incidents import Incident, without
+from forecaster.predict import load_forecaster
 from forecaster.series import Kind, Series
+from foresail.models import find_model
 from tests.helpers.histories import MINUTE, MONDAY
 from tests.helpers.worlds import connections, wave
 
@@ -28,12 +31,13 @@ class Slow:
     name = "slow"
 
     def __init__(self) -> None:
-        self.may, self.asked = threading.Event(), 0
+        self.may, self.asked, self.together = threading.Event(), 0, list[int]()
         self.may.set()
 
     def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
         assert self.may.wait(30)
         self.asked += len(asks)
+        self.together.append(len(asks))
         if any(ask.series.name == "bad" for ask in asks):
             raise NoForecast("bad: nothing was measured")
         return RULE.forecast(asks)
@@ -152,3 +156,62 @@ async def test_one_without_a_forecast_is_not_the_others_trouble() -> None:
     assert live.newest(good, "connections") is not None
     assert (live.newest(bad, "connections"), live.problem(bad)) == (None, "bad: nothing was measured")
     assert live.problem(good) == ""
+
+
+async def test_those_that_have_one_are_made_together_and_new_ones_in_between() -> None:
+    slow, old, new = Slow(), [f"old {k}" for k in range(AT_ONCE + 1)], ["new 0", "new 1"]
+    live = LiveForecasts(slow)
+    live.ask(wanted(*old))
+    await live.settled()
+    assert slow.together == [1] * len(old)
+    slow.together.clear()
+    live.ask(wanted(*old, *new, minutes=3001))
+    await live.settled()
+    assert slow.together == [AT_ONCE, 1, 1, 1]
+
+
+async def test_a_minute_that_ends_while_new_ones_are_made_is_not_waited_for() -> None:
+    """Hundreds of new signals take minutes; whoever has a forecast gets the next one all the same."""
+    live = LiveForecasts(slow := Slow())
+    live.ask(wanted("old"))
+    await live.settled()
+    slow.may.clear()
+    new = [f"new {k}" for k in range(5)]
+    live.ask(wanted("old", *new))
+    await asyncio.sleep(0)  # the work begins, and waits with the first of them
+    live.ask(wanted("old", *new, minutes=3001))
+    slow.may.set()
+    await live.settled()
+    ends = {live.newest(one, "connections").origin for one in wanted("old", *new)}  # type: ignore[union-attr]
+    assert len(ends) == 1
+    assert slow.asked == 1 + 1 + 5 + 1  # the one that was being made already is made again
+
+
+async def test_together_or_alone_the_forecasts_are_the_same() -> None:
+    """By what serves: the network of the model that is shipped, calibrated and gated."""
+    rng, minutes = np.random.default_rng(5), 2 * 1440
+    loads = {
+        f"w{k}": wave(minutes + 2, low=100 * (k + 1), high=900) * rng.normal(1, 0.05, minutes + 2) for k in range(4)
+    }
+
+    def at(k: int) -> dict[Wanted, Series]:
+        return {
+            Wanted(SignalKey("u", name, Kind.STOCK), Window(1, 4)): connections(
+                load[k : k + minutes], start=MONDAY + k * MINUTE
+            )
+            for name, load in loads.items()
+        }
+
+    together, alone = (LiveForecasts(load_forecaster(find_model("base"))) for _ in range(2))
+    for k in range(2):
+        together.ask(at(k))
+        await together.settled()
+        for one, series in at(k).items():
+            alone.ask({one: series})
+            await alone.settled()
+            a, b = together.newest(one, "x"), alone.newest(one, "x")
+            assert a is not None
+            assert b is not None
+            assert (a.origin, a.verdict) == (b.origin, b.verdict)
+            np.testing.assert_allclose(a.quantiles, b.quantiles, rtol=1e-6)
+            np.testing.assert_allclose(a.peak, b.peak, rtol=1e-6)

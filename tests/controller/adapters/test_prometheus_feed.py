@@ -176,6 +176,22 @@ def test_histories_that_are_new_are_begun_a_few_at_a_time(prometheus: RunningPro
     assert seen == [1, 2, 3]
 
 
+def test_what_is_new_of_many_is_read_in_turn(prometheus: RunningPrometheus) -> None:
+    """No read takes longer, none is left out for ever, and whoever waits keeps what it has."""
+    made = Feed(source, history=DAY, going_on=timedelta(0))
+    keys = [SignalKey(prometheus.url, f"{EXACT} + {n}", Kind.STOCK) for n in range(3)]
+    made.read(keys, END - 2 * MINUTE)
+    seen = []
+    for later in range(3):
+        found = made.read(keys, END + timedelta(seconds=later))
+        assert all(one.problem is None for one in found.values())
+        newest = [reading.at for one in found.values() if (reading := one.reading("a"))]
+        assert len(newest) == len(keys)
+        seen.append(sum(at == END - MINUTE for at in newest))
+    made.close()
+    assert seen == [1, 2, 3]
+
+
 def test_a_counter_is_no_flow(prometheus: RunningPrometheus, feed: Feed) -> None:
     fed = one(feed, SignalKey(prometheus.url, "sum(messages_total)", Kind.FLOW), END)
     assert (fed.series, fed.problem) == (None, Problem.BAD_SERIES)

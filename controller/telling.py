@@ -64,7 +64,7 @@ def remembered(policy: Json, least: int, now: datetime) -> Memory | None:
 
 
 def refused(policy: Json, refusal: Refusal, now: datetime) -> Json:
-    """The status of a policy that is not followed; what was known before stays."""
+    """The status of a policy that is not followed; what was known before stays, but for what is in force."""
     before, generation = policy.get("status", {}), policy["metadata"].get("generation", 0)
     said = [
         Condition(READY, False, refusal.reason, refusal.message),
@@ -72,7 +72,7 @@ def refused(policy: Json, refusal: Refusal, now: datetime) -> Json:
         Condition(ACTING, False, "NotReady"),
     ]
     return {
-        **before,
+        **{key: value for key, value in before.items() if key != "inForce"},
         "observedGeneration": generation,
         "conditions": conditions(before.get("conditions", []), said, now, generation),
     }
@@ -119,6 +119,9 @@ def status_of(policy: Json, outcome: Outcome, aside: Aside, now: datetime) -> Js
         "leadTime": f"{outcome.policy.lead_time.total_seconds():.0f}s",
         "memory": _MEMORY.dump_json(outcome.kept.memory).decode(),
     }
+    in_force = before.get("inForce") if aside.failed else None if outcome.given_back else originals.ours
+    if in_force is not None:
+        found["inForce"] = in_force
     if originals.metric is not None:
         found["original"]["target"] = originals.target or ""
         found["target"] = originals.ours_target or ""

@@ -204,6 +204,12 @@ def _forecasting(outcome: Outcome, unforecast: Mapping[str, str]) -> Condition:
 def _acting(outcome: Outcome, failed: str) -> Condition:
     if failed:
         return Condition(ACTING, False, "WriteFailed", failed)
+    if outcome.policy.mode is Mode.ACTIVE and outcome.change is None:
+        return Condition(
+            ACTING, False, "AtZero",
+            "the workload is at zero, from where its HPA does not scale it again above a minimum of 0: no floor is set"
+            " until it runs, or the HPA says ScaledToZero",
+        )  # fmt: skip
     if outcome.policy.mode is Mode.ACTIVE:
         said = f"the floor is {max(outcome.decision.floor, outcome.originals.floor)}"
         if outcome.observed.hpa_wish is None:

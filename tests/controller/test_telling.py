@@ -192,3 +192,11 @@ def test_a_target_that_was_reset_is_no_floor() -> None:
     hpa = {**asking(2), "spec": {"minReplicas": 2, "metrics": [metric]}}
     ours = Originals("chat/gateway", 2, 2, "connections", "700", "640")
     assert undone(hpa, ours, ours, "foresail") == "the target of connections was reset to 700, and put back to 640"
+
+
+def test_a_workload_that_is_left_at_zero_is_said() -> None:
+    subject = a_subject(floor=0)
+    subject.hpa["status"] |= {"currentReplicas": 0, "desiredReplicas": 0}
+    asleep = decided(subject, RISE)
+    assert told(asleep)["Acting"] == ("False", "AtZero")
+    assert status_of(a_policy(), asleep, Aside(), at())["inForce"] == 0

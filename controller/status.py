@@ -62,6 +62,7 @@ REASONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "Active": "the mode is Active",
             "HandingBack": "the floor goes back by its ramp",
             "Observe": "the mode is Observe",
+            "AtZero": "the workload is at zero, and no floor could wake it",
             "Paused": "the mode is Paused, and the HPA is its owner's",
             "WriteFailed": "the API server did not take the newest write; it is tried again",
             "NotReady": "the policy is not followed",

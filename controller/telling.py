@@ -64,7 +64,7 @@ def remembered(policy: Json, least: int, now: datetime) -> Memory | None:
 
 
 def refused(policy: Json, refusal: Refusal, now: datetime) -> Json:
-    """The status of a policy that is not followed; what was known before stays."""
+    """The status of a policy that is not followed; what was known before stays, but for what is in force."""
     before, generation = policy.get("status", {}), policy["metadata"].get("generation", 0)
     said = [
         Condition(READY, False, refusal.reason, refusal.message),
@@ -72,7 +72,7 @@ def refused(policy: Json, refusal: Refusal, now: datetime) -> Json:
         Condition(ACTING, False, "NotReady"),
     ]
     return {
-        **before,
+        **{key: value for key, value in before.items() if key != "inForce"},
         "observedGeneration": generation,
         "conditions": conditions(before.get("conditions", []), said, now, generation),
     }
@@ -119,6 +119,9 @@ def status_of(policy: Json, outcome: Outcome, aside: Aside, now: datetime) -> Js
         "leadTime": f"{outcome.policy.lead_time.total_seconds():.0f}s",
         "memory": _MEMORY.dump_json(outcome.kept.memory).decode(),
     }
+    in_force = before.get("inForce") if aside.failed else None if outcome.given_back else originals.ours
+    if in_force is not None:
+        found["inForce"] = in_force
     if originals.metric is not None:
         found["original"]["target"] = originals.target or ""
         found["target"] = originals.ours_target or ""
@@ -201,6 +204,12 @@ def _forecasting(outcome: Outcome, unforecast: Mapping[str, str]) -> Condition:
 def _acting(outcome: Outcome, failed: str) -> Condition:
     if failed:
         return Condition(ACTING, False, "WriteFailed", failed)
+    if outcome.policy.mode is Mode.ACTIVE and outcome.change is None:
+        return Condition(
+            ACTING, False, "AtZero",
+            "the workload is at zero, from where its HPA does not scale it again above a minimum of 0: no floor is set"
+            " until it runs, or the HPA says ScaledToZero",
+        )  # fmt: skip
     if outcome.policy.mode is Mode.ACTIVE:
         said = f"the floor is {max(outcome.decision.floor, outcome.originals.floor)}"
         if outcome.observed.hpa_wish is None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,12 @@ import yaml
 
 from controller.kube_cluster import policies_path
 from controller.policy_schema import Document
+from controller.telling import Aside, status_of
 from tests.cluster.api import ApiError
 from tests.cluster.control_plane import ControlPlane, make_namespace
+from tests.cluster.programs import Program
+from tests.controller.test_deciding import a_subject, decided
+from tests.helpers.builders import a_forecast
 from tests.helpers.processes import until
 from tools.policy_reference import fields
 
@@ -128,35 +135,43 @@ def with_event(**changes: object) -> Json:
 
 
 BAD = {
-    "a capacity below zero": (with_signal(capacityPerPod="-5"), "capacityPerPod", "must be a quantity above 0"),
-    "a capacity of zero": (with_signal(capacityPerPod=0), "capacityPerPod", "must be a quantity above 0"),
-    "a capacity in words": (with_signal(capacityPerPod="plenty"), "capacityPerPod", "must be a quantity above 0"),
+    "a capacity below zero": (with_signal(capacityPerPod="-5"), "capacityPerPod", "found -5; must be a quantity"),
+    "a capacity of zero": (with_signal(capacityPerPod=0), "capacityPerPod", "found 0; must be a quantity above 0"),
+    "a capacity in words": (with_signal(capacityPerPod="plenty"), "capacityPerPod", "found plenty; must be"),
     "an empty query": (with_signal(query=""), "query", "should be at least 1 chars long"),
     "a query of blanks": (with_signal(query="  "), "query", "should match '\\S'"),
     "an unknown kind of signal": (with_signal(kind="Wave"), "kind", 'supported values: "Stock", "Flow"'),
     "no signal": (a_policy(signals=[]), "signals", "should have at least 1 items"),
     "a name given twice": (twice(), "signals[1]", "Duplicate value"),
     "min above max": (
-        a_policy(bounds={"minReplicas": 5, "maxReplicas": 4}), "bounds", "minReplicas is above maxReplicas"
+        a_policy(bounds={"minReplicas": 5, "maxReplicas": 4}), "bounds",
+        "minReplicas 5 is above maxReplicas 4; allowed is at most that",
     ),
     "no replica": (a_policy(bounds={"minReplicas": 0, "maxReplicas": 4}), "minReplicas", "greater than or equal to 1"),
     "no bounds": (a_policy(bounds=None), "bounds", "Required value"),
-    "Target without target": (a_policy(levers=["Target"]), "spec", "the lever Target needs target"),
+    "Target without target": (a_policy(levers=["Target"]), "spec", "the lever Target is given without target; give"),
     "target without Target": (
-        a_policy(target={"metric": "connections", "min": 1, "max": 2}), "spec", "target the lever Target"
+        a_policy(target={"metric": "connections", "min": 1, "max": 2}), "spec",
+        "target is given without the lever Target; add",
     ),
-    "a target of which min is above max": (with_target("900", "600"), "target", "min is above max"),
-    "a target of zero": (with_target("0", "600"), "target.min", "must be a quantity above 0"),
+    "a target of which min is above max": (with_target("900", "600"), "target", "min 900 is above max 600; allowed"),
+    "a target of zero": (with_target("0", "600"), "target.min", "found 0; must be a quantity above 0"),
     "an unknown lever": (a_policy(levers=["Ceiling"]), "levers", 'supported values: "Floor", "Target"'),
     "an unknown mode": (a_policy(mode="On"), "mode", "Unsupported value"),
     "a lead time in words": (a_policy(leadTime="soon"), "leadTime", "should match"),
-    "a lead time beyond the forecast": (a_policy(leadTime="15m"), "leadTime", "at most 14m"),
-    "a hold of a day": (a_policy(rampDown={"hold": "24h"}), "hold", "at most 1h"),
+    "a lead time beyond the forecast": (a_policy(leadTime="15m"), "leadTime", "found 15m; allowed is at most 14m"),
+    "a hold of a day": (a_policy(rampDown={"hold": "24h"}), "hold", "found 24h; allowed is at most 1h"),
     "a ramp of nothing": (a_policy(rampDown={"percentPerMinute": 0}), "percentPerMinute", "greater than 0"),
-    "an event that ends first": (with_event(end="2026-12-31T22:30:00Z"), "events[0]", "ends before it starts"),
-    "an event beyond the maximum": (with_event(minReplicas=10), "spec", "more replicas than bounds.maxReplicas"),
+    "an event that ends first": (
+        with_event(end="2026-12-31T22:30:00Z"), "events[0]",
+        "ends at 2026-12-31T22:30:00Z, not after its start 2026-12-31T22:30:00Z",
+    ),
+    "an event beyond the maximum": (
+        with_event(minReplicas=10), "spec",
+        "an event asks for 10 replicas; allowed is at most bounds.maxReplicas, which is 9",
+    ),
     "an incident that ends first": (
-        with_incident(end="2026-03-07T17:00:00+01:00"), "incidents[0]", "ends before it starts"
+        with_incident(end="2026-03-07T17:00:00+01:00"), "incidents[0]", "not after its start 2026-03-07T16:00:00Z"
     ),
     "an incident at no time": (with_incident(start="noon"), "incidents[0].start", "date-time"),
     "too many incidents": (
@@ -164,9 +179,9 @@ BAD = {
     ),
     "a cost of nothing": (a_policy(costRatio=0), "costRatio", "greater than 0"),
     "a Prometheus at no URL": (a_policy(prometheus={"url": "prometheus:9090"}), "url", "should match"),
-    "nothing to scale": (a_policy(hpaRef=None), "spec", "give either hpaRef or scaledObjectRef"),
+    "nothing to scale": (a_policy(hpaRef=None), "spec", "found neither hpaRef nor scaledObjectRef; give"),
     "two things to scale": (
-        a_policy(scaledObjectRef={"name": "chat"}), "spec", "give either hpaRef or scaledObjectRef"
+        a_policy(scaledObjectRef={"name": "chat"}), "spec", "found both hpaRef and scaledObjectRef; give"
     ),
     "the targets of KEDA": (
         a_policy(
@@ -220,7 +235,7 @@ def test_what_both_schemas_allow_is_taken_and_its_hpa_is_for_good(cluster: Contr
         made = cluster.api.create(f"{served}?fieldValidation=Strict&dryRun=All", good)
         assert made["spec"]["mode"] == "Observe"
     cluster.api.create(served, a_policy())
-    with pytest.raises(ApiError, match="hpaRef cannot be changed; make another policy instead"):
+    with pytest.raises(ApiError, match="hpaRef cannot be changed from gateway to another; make another policy instead"):
         cluster.api.patch(f"{served}/gateway", {"spec": {"hpaRef": {"name": "another"}}})
     cluster.api.patch(f"{served}/gateway", {"spec": {"mode": "Active"}})
 
@@ -229,3 +244,24 @@ def _without_null(policy: Json) -> Json:
     made = deepcopy(policy)
     made["spec"] = {key: value for key, value in made["spec"].items() if value is not None}
     return made
+
+
+@pytest.mark.cluster
+def test_a_column_never_shows_a_floor_that_is_not_in_force(
+    cluster: ControlPlane, served: str, kubectl: Program
+) -> None:
+    """With FLOOR of what was decided, an Observe that changes nothing looked like one that does."""
+    shown = {}
+    for mode in ("Observe", "Active"):
+        made = a_policy(mode=mode)
+        made["metadata"]["name"] = mode.lower()
+        policy = cluster.api.create(served, made)
+        outcome = decided(a_subject(mode=mode), [a_forecast(peak=9000.0)])
+        status = status_of(policy, outcome, Aside(), datetime.now(UTC))  # noqa: TID251
+        cluster.api.patch(f"{served}/{mode.lower()}/status", {"status": status})
+        table = kubectl.run("get", "pas", mode.lower(), "-n", "schema").splitlines()
+        columns = [match.start() for match in re.finditer(r"\S+", table[0])]
+        cells = [table[1][low:high].strip() for low, high in pairwise([*columns, None])]
+        shown[mode] = dict(zip(table[0].split(), cells, strict=True))
+    assert (shown["Active"]["FLOOR"], shown["Active"]["WANTED"], shown["Active"]["MODE"]) == ("9", "9", "Active")
+    assert (shown["Observe"]["FLOOR"], shown["Observe"]["WANTED"], shown["Observe"]["MODE"]) == ("", "9", "Observe")

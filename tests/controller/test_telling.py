@@ -12,7 +12,7 @@ from controller.status import Condition
 from controller.subjects import Refusal
 from controller.telling import FRESH, Aside, events_of, refused, remembered, status_of, undone
 from tests.controller.test_contest import held
-from tests.controller.test_deciding import a_subject, decided
+from tests.controller.test_deciding import RISE, a_subject, decided, kept
 from tests.controller.test_subjects import a_policy
 from tests.helpers.builders import ABSTAINED, ACCEPTED, a_forecast, at
 
@@ -86,6 +86,20 @@ def test_after_a_long_death_the_floor_of_then_is_forgotten_and_what_was_spent_is
     found = remembered(policy, 2, now)
     assert found is not None
     assert (found.floor, found.changed_at, found.wishes, found.spent) == (2, now, (), spent)
+
+
+def test_in_force_is_what_foresail_holds_and_nothing_that_was_only_decided() -> None:
+    def in_force(outcome: Outcome, before: Json | None = None, failed: str = "") -> object:
+        return status_of(a_policy() | {"status": before or {}}, outcome, Aside(failed=failed), at()).get("inForce")
+
+    observing = decided(a_subject(mode="Observe"), RISE)
+    assert (observing.decision.floor, in_force(observing)) == (9, None)
+    assert in_force(an_outcome()) == 9
+    assert in_force(decided(a_subject(ours=9, mode="Paused"), [], kept(a_subject(), 9))) == 8
+    assert in_force(decided(a_subject(ours=9, mode="Paused"), [], kept(a_subject(), 2))) is None
+    assert in_force(an_outcome(), {"inForce": 5}, failed="denied") == 5
+    gone = refused({**a_policy(), "status": {"inForce": 5}}, Refusal("HpaNotFound", "no HPA"), at())
+    assert "inForce" not in gone
 
 
 def test_a_refusal_keeps_what_was_known() -> None:
@@ -178,3 +192,11 @@ def test_a_target_that_was_reset_is_no_floor() -> None:
     hpa = {**asking(2), "spec": {"minReplicas": 2, "metrics": [metric]}}
     ours = Originals("chat/gateway", 2, 2, "connections", "700", "640")
     assert undone(hpa, ours, ours, "foresail") == "the target of connections was reset to 700, and put back to 640"
+
+
+def test_a_workload_that_is_left_at_zero_is_said() -> None:
+    subject = a_subject(floor=0)
+    subject.hpa["status"] |= {"currentReplicas": 0, "desiredReplicas": 0}
+    asleep = decided(subject, RISE)
+    assert told(asleep)["Acting"] == ("False", "AtZero")
+    assert status_of(a_policy(), asleep, Aside(), at())["inForce"] == 0

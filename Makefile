@@ -41,10 +41,10 @@ SOME := $(if $(ARGS),|| test $$? -eq 5)
 e2e: environment-dev ## The whole on a real control plane, with real sockets and a real Prometheus: a quarter of an hour
 	@$(MAKE) --no-print-directory -j 2 e2e-rise e2e-others
 
-e2e-rise:
+e2e-rise: environment-dev ## The part of e2e that waits for a rise, and what stands on the same stage
 	$(E2E) $(RISE) $(ARGS) $(SOME)
 
-e2e-others:
+e2e-others: environment-dev ## The other part of e2e
 	$(E2E) tests/e2e $(RISE:%=--ignore %) $(ARGS) $(SOME)
 
 .PHONY: control-plane

@@ -21,12 +21,12 @@ OF_NO_FIT = {
 
 
 async def test_a_floor_is_raised_and_given_back_where_the_hpa_is_not_understood(stage: Stage, owner: Api) -> None:
-    made = the_hpa(stage.namespace)
+    made = the_hpa(stage.namespace, low=11)
     made["spec"]["metrics"].append(OF_NO_FIT)
     await apply(owner, made)
     await make_policy(owner, stage)
-    async with controller(stage, World(peak=300.0)):
-        await until(lambda: stage.hpa["spec"]["minReplicas"] == 3)
+    async with controller(stage, World(peak=1150.0)):
+        await until(lambda: stage.hpa["spec"]["minReplicas"] == 12)
         await until(lambda: stage.condition("Degraded") == ("True", "HpaNotUnderstood"))
         assert stage.condition("Ready") == ("True", "Followed")
         assert "hpaAlone" not in stage.policy["status"]
@@ -36,4 +36,4 @@ async def test_a_floor_is_raised_and_given_back_where_the_hpa_is_not_understood(
         assert (warned["type"], "the target has the type Utilization" in warned["note"]) == ("Warning", True)
         stage.edit(mode="Paused")
         await until(lambda: ANNOTATION not in stage.hpa["metadata"].get("annotations", {}))
-        assert stage.hpa["spec"]["minReplicas"] == 2
+        assert stage.hpa["spec"]["minReplicas"] == 11

@@ -44,7 +44,7 @@ async def test_rollouts_are_noted_told_and_found_by_a_successor(stage: Stage, ow
         await until(lambda: stage.pods >= 4)
         roll_out(stage, "two")
         await until(lambda: bool(seen(stage)))
-        assert rolled_out(stage)
+        await until(lambda: rolled_out(stage))  # as the Deployment says, a little later than its pods
         known = read(stage.policy["status"])
         (rollout,) = known.seen
         assert known.template == rollout.template != first

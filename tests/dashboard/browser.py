@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,19 +84,22 @@ def a_browser(chromium: str) -> Iterator[Browser]:
             [chromium, *flags, *where, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
             try:
-                with connect(_socket_of(Path(profile)), max_size=None) as socket:
+                with connect(_socket_of(Path(profile)), max_size=None, open_timeout=PATIENCE_S) as socket:
                     yield Browser(socket)
             finally:
                 process.terminate()
 
 
 def _socket_of(profile: Path) -> str:
-    """Of the first tab."""
-    import urllib.request
-
+    """Of the first tab, once it is there: Chromium says where it listens before it has one."""
     told = profile / "DevToolsActivePort"
     until(lambda: told.exists() and len(told.read_text().splitlines()) == 2)
     port = told.read_text().splitlines()[0]
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
+    until(lambda: bool(_tabs(port)))
+    return _tabs(port)[0]
+
+
+def _tabs(port: str) -> list[str]:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list", timeout=PATIENCE_S) as answer:
         tabs = json.loads(answer.read())
-    return str(next(tab["webSocketDebuggerUrl"] for tab in tabs if tab["type"] == "page"))
+    return [str(tab["webSocketDebuggerUrl"]) for tab in tabs if tab["type"] == "page"]

@@ -54,7 +54,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
 
 def _answers(url: str) -> bool:
     try:
-        with urlopen(f"{url}/_stcore/health"):
+        with urlopen(f"{url}/_stcore/health", timeout=5):
             return True
     except OSError:
         return False
@@ -68,6 +68,7 @@ def shown(browser: Browser, served: tuple[Path, str], entries: Iterable[Entry], 
     browser.open(url, SIZES[size])
     browser.until(f"{CHARTS}.length == 2")
     browser.until("!document.querySelector('[data-stale=true]')")
+    browser.until(f"{LABELS}.length == 4")  # a chart is in the page before what is drawn of it
 
 
 def quiet(entry: Entry, level: float) -> Entry:

@@ -35,14 +35,14 @@ class Leftovers:
         now: datetime,
     ) -> None:
         """A step for each that is due; `held` are the HPAs of which a policy has decided in this tick."""
-        noted = {key: read(hpa) for key, hpa in hpas.items() if key not in held and not owner_of(hpa)}
-        left = {key: one for key, one in noted.items() if one is not None}
+        free = {key: hpa for key, hpa in hpas.items() if key not in held and not owner_of(hpa)}
+        left = {key: (hpa, one) for key, hpa in free.items() if (one := read(hpa)) is not None}
         self._since = {key: self._since.get(key, now) for key in left}
-        for key, one in sorted(left.items()):
+        for key, (hpa, one) in sorted(left.items(), key=lambda each: each[0]):
             if now - self._since[key] < _MINUTE:
                 continue
             self._since[key] = now
-            step = await step_of(cluster, key, hpas[key], one, percent_of(one, policies), now)
+            step = await step_of(cluster, key, hpa, one, percent_of(one, policies), now)
             if not step.failed:
                 _LOG.warning(
                     "%s: no policy holds it, and its floor goes back: %d, %d", step.hpa, step.before, step.after

@@ -9,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from controller.adapters.kube.hpa_writer import MANAGER
@@ -32,23 +31,19 @@ from controller.originals import FINALIZER, Originals, as_number, given_back, ra
 from controller.rollouts import Rollouts, news, noted
 from controller.rollouts import read as noted_rollouts
 from controller.scaled_objects import held_key
-from controller.status import due
+from controller.statuses import Scribe, Statuses
 from controller.subjects import Key, Refusal, Subject, subjects
-from controller.telling import Aside, Told, events_of, refused, remembered, status_of, undone
+from controller.telling import Aside, Told, refused, remembered, status_of, undone
 from forecaster.incidents import behind, without
 from forecaster.series import Series
 
 Json = dict[str, Any]
 _METRIC_LAG = timedelta(seconds=30)
 _STEP = timedelta(minutes=1)
-_NEVER = datetime.min.replace(tzinfo=UTC)
-STATUSES_S = 2.0
-"""Of a tick that statuses may take: what explains a decision must not hold the next one up."""
-_STATUSES_AT_ONCE = 8
 _LOG = logging.getLogger(__name__)
 
 
-class Cluster(Protocol):
+class Cluster(Scribe, Protocol):
     """The cluster as a tick sees it: copies of all objects, and what may be written."""
 
     @property
@@ -68,11 +63,7 @@ class Cluster(Protocol):
 
     async def write_hpa(self, hpa: Json, change: Change, ownership: Ownership) -> Json: ...
 
-    async def write_status(self, policy: Json, status: Json) -> None: ...
-
     async def write_finalizers(self, policy: Json, finalizers: list[str]) -> None: ...
-
-    async def tell(self, regarding: Json, told: Told) -> None: ...
 
 
 class Signals(Protocol):
@@ -83,15 +74,12 @@ class Signals(Protocol):
 
 @dataclass
 class _Policy:
-    """What is kept of one policy between ticks: `status` as it was written, `told` as events were last made of it.
+    """What is kept of one policy between ticks.
 
     `rollouts` is what its status has noted, and what was seen since; None before the first tick.
     """
 
     kept: Kept | None = None
-    status: Json = field(default_factory=dict)
-    told: Json = field(default_factory=dict)
-    written_at: datetime | None = None
     release: Release | None = None
     resets: Resets = field(default_factory=Resets)
     rollouts: Rollouts | None = None
@@ -115,7 +103,7 @@ class Reconciler:
         self._onlooker = onlooker
         self._planned_s = 0.0
         self._known: dict[Key, _Policy] = {}
-        self._due: list[tuple[Json, _Policy, Json]] = []
+        self._statuses = Statuses(cluster)
         self._noted: dict[str, Originals] = {}
         """By the uid of the HPA: what was noted last and is in force; a replace drops the note, with the floor."""
         self._leftovers = Leftovers()
@@ -129,9 +117,10 @@ class Reconciler:
         followed_ones = {key: one for key, one in found.items() if isinstance(one, Subject)}
         began = time.monotonic()
         fed = await self._read(followed_ones, now)
-        read_at, self._planned_s, self._due = time.monotonic(), 0.0, []
+        read_at, self._planned_s = time.monotonic(), 0.0
+        self._statuses.begin(found.keys())
         outcomes = await asyncio.gather(*(self._safely(key, one, fed, now, dry) for key, one in found.items()))
-        await self._write_statuses(now)
+        await self._statuses.write(now)
         rest = time.monotonic() - read_at - self._planned_s
         for step, seconds in (("read", read_at - began), ("plan", self._planned_s), ("write", rest)):
             self._onlooker.timed(step, seconds)
@@ -148,6 +137,7 @@ class Reconciler:
         """Forgets what it kept of every policy: whoever leads now goes on from the objects, and so will this one."""
         self._known.clear()
         self._noted.clear()
+        self._statuses.clear()
 
     def was_reset(self, hpa: Json) -> bool:
         """Whether something of ours was in force and does not stand there any more, or is not noted any more."""
@@ -229,7 +219,7 @@ class Reconciler:
         if isinstance(one, Subject):
             self._noted.pop(one.hpa["metadata"].get("uid", ""), None)
         if policy is not None and not dry:
-            await self._tell(policy, mine, refused(policy, result, now), now)
+            await self._statuses.tell(key, policy, refused(policy, result, now), now)
             await self._let_go(policy, now)
         return result
 
@@ -264,12 +254,10 @@ class Reconciler:
         unforecast = {name: text for name, one in asked.items() if (text := self._forecasts.problem(one))}
         status = status_of(subject.object, outcome, Aside(problem, unforecast, failed, contest), now)
         status |= noted(subject.rollouts, forget=subject.workload.forgets_rollouts)
-        before = mine.told or subject.object.get("status", {})
+        before = self._statuses.last(key, subject.object)
         rolled = [Told("Normal", "RolledOut", note, "Forecast") for note in news(before, status)]
         moved, mine.release = floor_events(mine.release, outcome, failed)
-        for told in [*moved, *rolled]:
-            await self._cluster.tell(subject.object, told)
-        await self._tell(subject.object, mine, status, now)
+        await self._statuses.tell(key, subject.object, status, now, [*moved, *rolled])
         return outcome
 
     async def _act(self, subject: Subject, outcome: Outcome) -> tuple[Json, str]:
@@ -308,30 +296,6 @@ class Reconciler:
             await self._cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
         except ClusterError as error:
             _LOG.warning("%s: %s", policy["metadata"]["name"], error)
-
-    async def _tell(self, policy: Json, mine: _Policy, status: Json, now: datetime) -> None:
-        for told in events_of(mine.told or policy.get("status", {}), status):
-            await self._cluster.tell(policy, told)
-        mine.told = status
-        if due(mine.status or policy.get("status", {}), status, mine.written_at, now):
-            self._due.append((policy, mine, status))
-
-    async def _write_statuses(self, now: datetime) -> None:
-        """After every HPA, those first that wait longest; what is left after some seconds waits for the next tick."""
-        waiting = deque(sorted(self._due, key=lambda one: one[1].written_at or _NEVER))
-        until = time.monotonic() + STATUSES_S
-
-        async def write_some() -> None:
-            while waiting and time.monotonic() < until:
-                policy, mine, status = waiting.popleft()
-                try:
-                    await self._cluster.write_status(policy, status)
-                except ClusterError as error:
-                    _LOG.warning("%s: the status was not taken: %s", policy["metadata"]["name"], error)
-                else:
-                    mine.status, mine.written_at = status, now
-
-        await asyncio.gather(*(write_some() for _ in range(_STATUSES_AT_ONCE)))
 
     def _keys(self, subject: Subject) -> dict[str, SignalKey]:
         workload = subject.workload

@@ -368,7 +368,7 @@ async def test_a_restart_goes_on_and_a_long_death_begins_anew(minutes: int, floo
 
 async def test_statuses_hold_no_tick_up_and_are_written_by_a_later_one(monkeypatch: pytest.MonkeyPatch) -> None:
     cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
-    monkeypatch.setattr("controller.reconcile.STATUSES_S", 0.0)
+    monkeypatch.setattr("controller.statuses.STATUSES_S", 0.0)
     reconciler = await ticked(cluster)
     assert cluster.hpas[KEY]["spec"]["minReplicas"] == 9
     assert (cluster.statuses, [one.reason for one in cluster.events]) == ([], ["FloorRaised"])

@@ -181,4 +181,5 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
     """Returns when the event is set or the time is over."""
     if seconds > 0:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await event.wait()

@@ -225,7 +225,8 @@ class Pods:
         elif pod.process.returncode is None:
             pod.process.terminate()
         try:
-            await asyncio.wait_for(pod.process.wait(), self._gone_within_s)
+            async with asyncio.timeout(self._gone_within_s):
+                await pod.process.wait()
         except TimeoutError:
             _kill(pod.process)
             await pod.process.wait()

@@ -80,7 +80,9 @@ class Elector:
         try:
             while True:
                 try:
-                    await asyncio.wait_for(self._try(), self._timing.deadline)
+                    # Not wait_for, which before Python 3.12 may swallow a cancellation that comes with the answer.
+                    async with asyncio.timeout(self._timing.deadline):
+                        await self._try()
                 except (ClusterError, TimeoutError) as error:
                     _LOG.warning("the lease %s could not be had or renewed: %s", self._name, error)
                 if led != self.leading:

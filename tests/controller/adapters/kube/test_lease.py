@@ -8,15 +8,18 @@ import time
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from controller.adapters.kube.api import Api
 from controller.adapters.kube.lease import Elector, Timing
+from controller.errors import NotFound
 from tests.cluster.control_plane import ControlPlane
 from tests.controller.adapters.kube.access import behind_a_proxy
 from tests.controller.adapters.kube.test_reflector import until
 
+Json = dict[str, Any]
 TIMING = Timing(5.0, 4.0, 1.0)
 """Short, and yet nobody loses the lease for a second or two that a busy machine does not run this process."""
 FOLDER = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
@@ -92,6 +95,32 @@ async def test_who_cannot_renew_stops_before_another_begins(cluster: ControlPlan
             proxy.pass_on()
             await asyncio.sleep(2 * TIMING.retry)
             assert (one.leading, two.leading) == (False, True)
+
+
+async def test_an_end_that_comes_with_an_answer_is_an_end() -> None:
+    """Else a controller that is told to end would go on to renew its Lease, and do nothing else."""
+
+    class Server:
+        async def get(self, path: str, params: object = None) -> Json:
+            raise NotFound(f"GET {path}", 404, "NotFound", "")
+
+        async def create(self, path: str, body: Json) -> Json:
+            asyncio.get_running_loop().call_soon(task.cancel)
+            return body
+
+        async def replace(self, path: str, body: Json) -> Json:
+            given_back.append(body["spec"]["holderIdentity"])
+            return body
+
+    given_back: list[str] = []
+    task = asyncio.create_task(Elector(Server(), "default", "ended", "one", TIMING).run())
+    await asyncio.wait([task], timeout=2 * TIMING.retry)
+    try:
+        assert task.cancelled()
+        assert given_back == [""]
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @pytest.mark.parametrize("spans", [(10, 10, 2), (15, 2, 2), (15, 10, 0)])

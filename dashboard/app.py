@@ -19,6 +19,7 @@ from controller.adapters.ledger import Entry
 from dashboard.controllers import ControllerSource
 from dashboard.sources import LedgerSource, MetricsSource, Notice, Run
 from dashboard.views import decisions, fleet, forecast, now
+from dashboard.words import escaped
 
 REFRESH_S = 2.0
 AHEAD = (timedelta(minutes=5), timedelta(minutes=15))
@@ -50,11 +51,16 @@ def controller_page(url: str) -> None:
         st.markdown("#### Foresail")
         found = source.fleet()
         if isinstance(found, Notice):
-            st.info(found.text)
+            st.info(escaped(found.text))
             return
         name = fleet.draw(found, datetime.now(UTC))  # noqa: TID251  how old something is, is a question of now
-        if name is not None:
+        if name is None:
+            return
+        refused = fleet.refusal(found, name)
+        if refused is None:
             _draw(source.run(name), None, title="")
+        else:
+            st.error(refused)
 
     st.fragment(body, run_every=REFRESH_S)()
 
@@ -73,9 +79,9 @@ def _ledger_source(path: str) -> LedgerSource:
 
 def _draw(found: Run | Notice, controller: MetricsSource | None, title: str = "Foresail: ") -> None:
     if isinstance(found, Notice):
-        st.info(found.text)
+        st.info(escaped(found.text))
         return
-    st.markdown(f"#### {title}{found.policy.name}")
+    st.markdown(f"#### {title}{escaped(found.policy.name)}")
     now.draw(found, controller.read() if controller else None)
     controls = st.columns(3)
     window = controls[0].radio("show", list(WINDOWS), index=1, horizontal=True, key="window")

@@ -8,11 +8,11 @@ import streamlit as st
 
 from controller.adapters.ledger import Entry
 from dashboard import frames
+from dashboard.explain import moment
+from dashboard.words import table
 
-_ROW_PX = 56
-"""Room for a sentence of two lines."""
-_WIDTHS = {"time (UTC)": 150, "floor": 70, "rule": 110, "before": 70, "after": 70, "decision": 1000, "because": 800}
-"""Pixels per column."""
+AT_A_GLANCE = 8
+"""Decisions that are written out; all of them stand in a table that can be sorted, searched and downloaded."""
 
 
 def draw(entries: Sequence[Entry]) -> None:
@@ -24,21 +24,23 @@ def draw(entries: Sequence[Entry]) -> None:
     if not shown:
         st.markdown("No decision has moved the floor in this time.")
         return
-    st.dataframe(
-        frames.sentences(shown),
-        hide_index=True,
-        row_height=_ROW_PX,
-        column_config={name: st.column_config.Column(width=width) for name, width in _WIDTHS.items()},
-        key="decisions",
-    )
-    with st.expander(f"What each rule had to say in {_count(len(shown))}"):
-        st.dataframe(
-            frames.reasons(shown),
-            hide_index=True,
-            column_config={name: st.column_config.Column(width=width) for name, width in _WIDTHS.items()},
-            key="reasons",
+    st.html(table(("time (UTC)", "floor", "why"), rows(shown[:AT_A_GLANCE])))
+    with st.expander(f"{_count(len(shown))}, with what each rule had to say"):
+        st.dataframe(frames.sentences(shown), hide_index=True, key="decisions")
+        st.dataframe(frames.reasons(shown), hide_index=True, key="reasons")
+
+
+def rows(entries: Sequence[Entry]) -> list[tuple[str, str, str]]:
+    """Of each decision its time, what became of the floor, and each rule's clause."""
+    return [
+        (
+            moment(entry.now, entries[0].now),
+            f"{entry.decision.previous} → {entry.decision.floor}",
+            "; ".join(reason.because for reason in entry.decision.reasons),
         )
+        for entry in entries
+    ]
 
 
 def _count(decisions: int) -> str:
-    return "this decision" if decisions == 1 else f"these {decisions} decisions"
+    return "This decision" if decisions == 1 else f"All {decisions} decisions"

@@ -11,6 +11,7 @@ from controller.adapters.ledger import Entry
 from controller.domain import Policy, Signal
 from dashboard import charts, frames
 from dashboard.frames import Skill
+from dashboard.words import escaped, minutes
 from forecaster.forecast import Forecast
 
 ENOUGH = 20
@@ -23,9 +24,8 @@ def draw_charts(policy: Policy, entries: Sequence[Entry], signal: Signal, ahead:
     before = frames.predicted(frames.forecasts_of(entries, signal.name), ahead)
     coming = frames.coming(newest) if newest else frames.predicted((), ahead)
     ink = charts.ink(_ground())
-    st.markdown(
-        f"**Load, {frames.unit(signal)}**: shaded, what was predicted {_minutes(ahead)} before, and what comes next"
-    )
+    unit = escaped(frames.unit(signal))
+    st.markdown(f"**Load, {unit}**: shaded, what was predicted {minutes(ahead)} before, and what comes next")
     st.html(charts.load_key(ink))
     _show(charts.load_chart(frames.loads(signal, entries), before, coming, signal.capacity_per_pod, ink), "load")
     st.markdown("**Pods**")
@@ -35,14 +35,14 @@ def draw_charts(policy: Policy, entries: Sequence[Entry], signal: Signal, ahead:
 
 def draw_figures(entries: Sequence[Entry], signal: Signal, ahead: timedelta) -> None:
     """How good the forecasts have been in the whole run, and the newest one's quantiles."""
-    st.markdown(f"**Forecasts of {signal.name}**")
+    st.markdown(f"**Forecasts of {escaped(signal.name)}**")
     newest = newest_forecast(entries, signal)
     st.markdown(verdict(frames.skill(entries, signal.name, ahead), ahead, frames.unit(signal)))
     if newest is None:
         st.markdown("The newest decision had no forecast.")
         return
     if newest.verdict:
-        st.markdown(f"The gate's verdict on the newest forecast: {newest.verdict.sentence()}.")
+        st.markdown(f"The gate's verdict on the newest forecast: {escaped(newest.verdict.sentence())}.")
     with st.expander(
         f"Newest forecast: {newest.model}, known up to {newest.origin + newest.step:%H:%M} UTC, quantiles"
     ):
@@ -60,7 +60,7 @@ def verdict(skill: Skill | None, ahead: timedelta, unit: str) -> str:
     if skill is None or count < ENOUGH:
         return f"{count} forecasts have met their moment so far; from {ENOUGH} on this says how good they were."
     return (
-        f"{_minutes(ahead)} ahead, over {count} forecasts of this run: {100 * skill.covered:.0f} % of the loads were"
+        f"{minutes(ahead)} ahead, over {count} forecasts of this run: {100 * skill.covered:.0f} % of the loads were"
         f" at or below the 0.95 quantile, which promises 95 %. The median was off by {skill.error:.3g} {unit} on"
         f" average, the last value by {skill.held:.3g}."
     )
@@ -74,7 +74,3 @@ def _ground() -> str | None:
     """Light or dark; None where this version of Streamlit, or a test, cannot tell."""
     theme = getattr(st.context, "theme", None)
     return getattr(theme, "type", None)
-
-
-def _minutes(span: timedelta) -> str:
-    return f"{span / timedelta(minutes=1):g} minutes"

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import frames
 from dashboard.views import now
+from dashboard.words import escaped
 from tests.controller.test_recorder import decisions
 from tests.controller.test_server import Served
 from tests.dashboard.runs import POLICY, an_hour, blind, later, write
@@ -66,6 +67,7 @@ def test_a_shortage_is_an_alarm(tmp_path: Path) -> None:
     worst = next(k for k, entry in enumerate(an_hour()) if now.missing(POLICY, entry))
     app = shown(write(tmp_path / "ledger.jsonl", an_hour()[: worst + 1]))
     assert "Short of" in app.error[0].value
+    assert "**What to do:**" in app.error[0].value
     assert not app.info
 
 
@@ -95,7 +97,7 @@ def test_the_verdict_on_the_newest_forecast_is_shown_where_there_is_one(over: Pa
     *before, newest = an_hour()
     judged = tuple(replace(forecast, verdict=REPLACED) for forecast in newest.forecasts)
     app = shown(write(tmp_path / "judged.jsonl", [*before, replace(newest, forecasts=judged)]))
-    sentence = f"The gate's verdict on the newest forecast: {REPLACED.sentence()}."
+    sentence = f"The gate's verdict on the newest forecast: {escaped(REPLACED.sentence())}."
     assert sentence in [markdown.value for markdown in app.markdown]
 
 
@@ -110,7 +112,7 @@ def test_the_window_counts_by_the_runs_own_clock(tmp_path: Path) -> None:
 
 def test_moments_at_which_nothing_was_known_are_drawn(tmp_path: Path) -> None:
     app = shown(write(tmp_path / "ledger.jsonl", [blind(entry) for entry in an_hour()[:4]]))
-    assert "the load is not known" in app.info[0].value
+    assert "the load is not known" in app.warning[0].value
     assert {metric.label: metric.value for metric in app.metric}["pods needed"] == "-"
 
 
@@ -124,7 +126,7 @@ def test_a_ledger_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
 
 def test_a_damaged_ledger_shows_its_sentence(over: Path) -> None:
     over.write_bytes(over.read_bytes().replace(b'"floor"', b'"flour"', 1))
-    assert "line 2: not an entry of a ledger" in shown(over).info[0].value
+    assert escaped("line 2: not an entry of a ledger") in shown(over).info[0].value
 
 
 def test_a_controller_that_does_not_answer_is_said_below_the_numbers(over: Path) -> None:
@@ -163,22 +165,28 @@ def test_a_running_controller_is_shown_with_all_its_policies_and_one_of_them() -
             decide(served, one)
         app.run()
         assert not app.exception
-        table = app.dataframe[0].value
-        assert list(table["policy"]) == ["chat/bad", "chat/gateway"]
-        assert "1 active, 1 not followed" in app.caption[0].value
-        assert app.selectbox[0].options == ["chat/gateway"]
+        assert "2 policies, 1 well, 1 not followed" in app.caption[0].value
+        assert app.selectbox[0].options == ["chat/bad", "chat/gateway"]
+        assert app.selectbox[0].value == "chat/gateway"
+        assert "Nothing was decided for" in app.error[0].value
+        assert "no HPA bad" in app.error[1].value
         numbers = {metric.label: metric.value for metric in app.metric}
         assert numbers["floor"] == "9"
-        assert made[-1].outcome.decision.summary() in app.info[0].value
+        assert now.decided(made[-1].entry) in app.warning[0].value
         app.toggle[0].set_value(True).run()
-        assert len(app.dataframe[1].value) == 3
+        assert len(app.dataframe[0].value) == 3
     app.run()
     assert not app.exception
-    assert f"No controller answers at {url}" in app.warning[0].value
+    assert escaped(f"No controller answers at {url}") in app.warning[0].value
     assert "What is shown is what was known last, of 2026-03-02 20:00:30 UTC." in app.warning[0].value
-    assert "not heard of since" in app.info[0].value
+    assert "not heard of since" in app.warning[1].value
+    app.selectbox[0].set_value("chat/bad").run()
+    assert not app.exception
+    assert app.error[-1].value.startswith(f"**chat/bad** is {escaped('not followed (HpaNotFound)')}")
+    assert not app.metric
 
 
 def test_a_controller_that_is_away_is_a_sentence() -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    assert over_a_controller(url).info[0].value == f"No controller answers at {url}; this page goes on asking."
+    said = escaped(f"No controller answers at {url}; this page goes on asking.")
+    assert over_a_controller(url).info[0].value == said

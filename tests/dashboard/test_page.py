@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
 from controller.adapters.ledger import Entry
+from dashboard import explain
 from tests.dashboard.browser import DESK, PHONE, Browser, a_browser, program
-from tests.dashboard.runs import an_hour, blind, later, write
+from tests.dashboard.fleets import TYPO, a_fleet
+from tests.dashboard.runs import POLICY, an_hour, blind, later, write
+from tests.dashboard.test_controllers import serving
 from tests.helpers.processes import foresail, free_port, until
 
 LONG_AGO = 1_000_000.0
@@ -41,12 +45,27 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A ledger to be written, and the URL of its page."""
-    ledger, port = tmp_path_factory.mktemp("run") / "ledger.jsonl", free_port()
+    ledger = tmp_path_factory.mktemp("run") / "ledger.jsonl"
+    with a_page(ledger, "--wait") as url:
+        yield ledger, url
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Iterator[str]:
+    """The URL of the page of a controller with a policy of every sort."""
+    now = datetime.now(UTC)  # noqa: TID251  the page says how old something is
+    with serving(a_fleet(now)) as controller, a_page("--controller", controller) as url:
+        yield url
+
+
+@contextmanager
+def a_page(*arguments: str | Path) -> Iterator[str]:
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with foresail("dashboard", ledger, "--wait", "--port", str(port)) as process:
+    with foresail("dashboard", *arguments, "--port", str(port)) as process:
         try:
             until(lambda: _answers(url))
-            yield ledger, url
+            yield url
         finally:
             process.terminate()
             process.communicate()
@@ -65,9 +84,13 @@ def shown(browser: Browser, served: tuple[Path, str], entries: Iterable[Entry], 
     path, url = served
     write(path.with_name("new"), entries).replace(path)
     os.utime(path, (LONG_AGO, LONG_AGO))
-    browser.open(url, SIZES[size])
+    drawn(browser, url, size)
+
+
+def drawn(browser: Browser, url: str, size: str, dark: bool = False) -> None:
+    browser.open(url, SIZES[size], dark)
     browser.until(f"{CHARTS}.length == 2")
-    browser.until("!document.querySelector('[data-stale=true]')")
+    browser.until("!document.querySelector('[data-stale=true]') && document.fonts.status == 'loaded'")
     browser.until(f"{LABELS}.length == 4")  # a chart is in the page before what is drawn of it
 
 
@@ -75,6 +98,13 @@ def quiet(entry: Entry, level: float) -> Entry:
     """As if nothing but so little had been measured and foreseen."""
     readings = tuple(replace(one, value=level) for one in entry.observed.readings)
     return replace(entry, view=None, forecasts=(), observed=replace(entry.observed, ready=0, readings=readings))
+
+
+CUT = """[...document.querySelectorAll('p, td, th, label, summary, h4, [data-testid^=stMetric] *')]
+    .filter(one => one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).overflowX != 'visible')
+    .map(one => one.outerHTML.slice(0, 300))"""
+WIDER = "document.scrollingElement.scrollWidth > innerWidth"
+TEXT = "document.body.innerText"
 
 
 RUNS: dict[str, Callable[[], Sequence[Entry]]] = {
@@ -104,3 +134,37 @@ def test_the_labels_of_an_axis_are_all_different(
         assert len(set(labels)) == len(labels)
         assert not [label for label in labels if "000000" in label]
     assert browser.ask(BEYOND) == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_that_is_written_is_cut_off(
+    browser: Browser, served: tuple[Path, str], fleet: str, size: str, dark: bool
+) -> None:
+    shown(browser, served, an_hour())
+    for url in (served[1], fleet):
+        drawn(browser, url, size, dark)
+        assert browser.ask(CUT) == []
+        assert not browser.ask(WIDER)
+        assert not browser.ask("document.querySelector('[data-testid=stException]')")
+        assert "Traceback" not in browser.ask(TEXT)
+
+
+def test_the_page_of_a_controller_opens_on_a_policy_that_is_well_and_shows_those_that_are_not(
+    browser: Browser, fleet: str
+) -> None:
+    drawn(browser, fleet, "desk")
+    said = browser.ask(TEXT)
+    assert "8 policies, 1 well, 1 observes, 1 paused, 1 at its limit, 1 degraded, 2 not followed, 1 not written" in said
+    assert browser.ask("[...document.querySelectorAll('h4')].map(e => e.innerText)") == ["Foresail", "chat/gateway"]
+    errors = browser.ask("[...document.querySelectorAll('[data-testid=stAlertContentError]')].map(e => e.innerText)")
+    told = dict(text.split(": ", 1) for text in errors if text.startswith("chat/"))
+    assert list(told) == ["chat/bots", "chat/lobby", "chat/search"]
+    assert told["chat/lobby"].startswith(f"not followed (QueryRefused): connections: {TYPO}.")
+
+
+def test_the_newest_decision_is_explained_step_by_step(browser: Browser, served: tuple[Path, str]) -> None:
+    shown(browser, served, an_hour())
+    rows = browser.ask("[...document.querySelectorAll('table')[0].rows].map(row => row.cells[0].innerText)")
+    wanted = [step.name for step in explain.steps(POLICY, an_hour()[-1])]
+    assert rows == ["step", *wanted]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from streamlit.testing.v1 import AppTest
 
 from dashboard import frames
+from dashboard.views import decisions
 from tests.dashboard.runs import an_hour
 
 
@@ -40,6 +41,13 @@ def test_all_decisions_are_listed_on_request() -> None:
     drawn = AppTest.from_function(page).run()
     drawn.toggle(key="every").set_value(True).run()
     assert len(drawn.dataframe[0].value) == len(an_hour())
+
+
+def test_the_newest_are_written_out_with_every_rules_clause() -> None:
+    moved = frames.decisions(an_hour(), every=False)
+    (time, floor, why), *_ = decisions.rows(moved)
+    assert (time, floor) == (f"{moved[0].now:%H:%M:%S}", f"{moved[0].decision.previous} → {moved[0].decision.floor}")
+    assert all(reason.because in why for reason in moved[0].decision.reasons)
 
 
 def test_where_nothing_moved_it_says_so() -> None:

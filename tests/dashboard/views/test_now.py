@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 
 from controller.metrics import Reported
-from dashboard import frames
+from dashboard import explain, frames
 from dashboard.sources import Notice, Run
 from dashboard.views import now
+from dashboard.words import escaped
 from tests.dashboard.runs import POLICY, an_hour, blind
 
 SHORT = next(k for k, entry in enumerate(an_hour()) if now.missing(POLICY, entry) > 1)
@@ -59,11 +60,20 @@ def test_one_known_load_is_told_beside_an_unknown_one() -> None:
     assert "and an unknown load of messages need" in now.status(Run(POLICY, (half,), live=True))
 
 
-def test_the_decision_is_told_in_its_own_sentence() -> None:
-    entry = an_hour()[CALM]
-    assert now.decided(entry) == f"Decision: {entry.decision.summary()}."
-    observed = replace(entry, decision=replace(entry.decision, applied=False))
-    assert now.decided(observed).startswith("Decision (shown only, the mode is Observe): ")
+def test_the_decision_is_told_with_who_asked_and_who_had_the_last_word() -> None:
+    rise = next(e for e in an_hour() if e.decision.floor > e.decision.previous and not explain.limiting(e))
+    decision = rise.decision
+    assert now.decided(rise) == (
+        f"**Decision:** the floor is raised from {decision.previous} to {decision.floor}\\: the forecast of"
+        f" {decision.signal} by {decision.model} asks for {decision.wanted} pods."
+    )
+    fall = next(e for e in an_hour() if any(one.rule == "ramp-down" for one in e.decision.reasons))
+    last = explain.limiting(fall)
+    assert last is not None
+    assert now.decided(fall).endswith(f"{explain.RULES[last.rule]}\\: {escaped(last.because)}.")
+    shown = replace(rise, decision=replace(decision, applied=False, floor=decision.previous))
+    assert now.decided(shown).startswith("**Decision (shown only, the mode is Observe):** the floor is kept at ")
+    assert "no forecast counts" in now.decided(blind(rise))
 
 
 @pytest.mark.parametrize(("later_s", "said"), [(0, "as the ledger does"), (45, "45 s behind"), (-30, "30 s ahead")])

@@ -129,6 +129,11 @@ bench-restarts: environment-demo ## What past restarts do to forecasts, told as 
 	@test -n "$(TRACES)" || { echo 'bench-restarts: no TRACES; name the folder of traces: make bench-restarts TRACES=FOLDER' >&2; exit 2; }
 	$(VENV)/python -m benchmarks.restarts "$(TRACES)" $(ARGS)
 
+.PHONY: bench-rollouts
+bench-rollouts: environment-demo ## What it is worth to forget rollouts that a controller sees: TRACES=FOLDER
+	@test -n "$(TRACES)" || { echo 'bench-rollouts: no TRACES; name the folder of traces: make bench-rollouts TRACES=FOLDER' >&2; exit 2; }
+	$(VENV)/python -m benchmarks.rollouts "$(TRACES)" $(ARGS)
+
 .PHONY: bench-other-channel
 bench-other-channel: environment-demo ## What connections could tell of messages, and the other way: TRACES=FOLDER
 	@test -n "$(TRACES)" || { echo 'bench-other-channel: no TRACES; name the folder of traces: make bench-other-channel TRACES=FOLDER' >&2; exit 2; }

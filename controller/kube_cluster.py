@@ -13,7 +13,7 @@ from typing import Any
 from controller.adapters.kube.api import MERGE_PATCH, Api
 from controller.adapters.kube.events import Events
 from controller.adapters.kube.hpa_writer import HpaWriter
-from controller.adapters.kube.reflector import Reflector, key_of, version_of
+from controller.adapters.kube.reflector import Reflector, key_of, only_its_version, version_of, without_claims
 from controller.domain import Ownership
 from controller.errors import ClusterError
 from controller.hpa_patch import Change
@@ -69,13 +69,13 @@ class KubeCluster:
         self._ours: dict[Key, list[int]] = {}
         """What we wrote and the watch has not told of yet, the oldest first."""
         self._writing: set[Key] = set()
-        self._policies = Reflector(api, policies_path(namespace), self._policy_changed)
+        self._policies = Reflector(api, policies_path(namespace), self._policy_changed, keep=without_claims)
         self._hpas = Reflector(api, hpas_path(namespace), self._hpa_changed)
         self._scaled = Reflector(api, scaled_objects_path(namespace), self._scaled_changed, optional=True)
         self._leads = LeadTimes()
         self._ready = ReadyPods()
         self._rolling = RolloutWatch()
-        self._pods = Reflector(api, pods_path(namespace), self._pod_changed, keep=False)
+        self._pods = Reflector(api, pods_path(namespace), self._pod_changed, keep=only_its_version)
 
     def _policy_changed(self, kind: str, one: Json) -> None:
         """What a user changed counts, and not what we wrote into the status."""

@@ -19,6 +19,7 @@ WITHOUT_A_MODULE = {
     "e2e/test_spike.py": "the whole on real parts: a rise that recurs",
     "e2e/test_images.py": "the images, built and started",
     "e2e/test_dead_man.py": "the whole on real parts: controllers that end",
+    "controller/test_status_rate.py": "reconciler, forecasts and status together: how often an hour of ticks writes",
     "controller/test_restart.py": "feed, model and tick together: a controller that begins anew",
     "e2e/test_faults.py": "the whole on real parts: what breaks under a running controller",
     "test_deploy.py": "the chart is no module: a real API server holds its account to its rights",

@@ -73,10 +73,10 @@ class Reflector:
         on_change: OnChange | None = None,
         patience: Patience | None = None,
         *,
-        keep: bool = True,
+        keep: Callable[[Json], Json] = lambda one: one,
         optional: bool = False,
     ) -> None:
-        """With `keep` false objects are told and let go, but for their versions: for kinds of which there are many.
+        """`keep` is what is kept of an object, its name and version at least; it is told of whole.
 
         With `optional` a kind that the server does not have, or does not show us, has no objects; it may come later.
         """
@@ -160,7 +160,7 @@ class Reflector:
             self._tell("DELETED", self.objects.pop(key))
         for key, one in found.items():
             known = self.objects.get(key)
-            self.objects[key] = self._kept(one)
+            self.objects[key] = self._keep(one)
             if known is None or version_of(known) != version_of(one):
                 self._tell("ADDED" if known is None else "MODIFIED", one)
         self._version = page["metadata"]["resourceVersion"]
@@ -181,21 +181,26 @@ class Reflector:
             if event["type"] == "DELETED":
                 self.objects.pop(key_of(one), None)
             elif event["type"] != "BOOKMARK":
-                self.objects[key_of(one)] = self._kept(one)
+                self.objects[key_of(one)] = self._keep(one)
             if event["type"] != "BOOKMARK":
                 self._tell(event["type"], one)
-
-    def _kept(self, one: Json) -> Json:
-        if self._keep:
-            return one
-        names = ("name", "namespace", "resourceVersion")
-        return {"metadata": {name: one["metadata"][name] for name in names if name in one["metadata"]}}
 
     def _tell(self, kind: str, one: Json) -> None:
         try:
             self._on_change(kind, one)
         except Exception:  # noqa: BLE001  whoever listens must not end the listening
             _LOG.exception("a change of %s was not taken", key_of(one))
+
+
+def only_its_version(one: Json) -> Json:
+    """To be kept of kinds of which there are many: they are told, and let go."""
+    names = ("name", "namespace", "resourceVersion")
+    return {"metadata": {name: one["metadata"][name] for name in names if name in one["metadata"]}}
+
+
+def without_claims(one: Json) -> Json:
+    """To be kept where nobody asks who holds which field: that is half of an object's memory."""
+    return {**one, "metadata": {name: part for name, part in one["metadata"].items() if name != "managedFields"}}
 
 
 def key_of(one: Json) -> Key:

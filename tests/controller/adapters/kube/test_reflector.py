@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from controller.adapters.kube.reflector import Patience, Reflector
+from controller.adapters.kube.reflector import Patience, Reflector, without_claims
 from controller.errors import ApiAway, ApiRefused, Gone, NotFound
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.controller.adapters.kube.access import behind_a_proxy
@@ -129,6 +129,18 @@ async def test_watches_that_end_at_once_are_not_a_storm() -> None:
     _, *gaps = (other - one for one, other in pairwise(server.at))  # the first followed a list, which said something
     for k, gap in enumerate(gaps):
         assert gap >= patience.first * 2**k / 2  # half of each pause is by chance
+
+
+async def test_of_the_managed_fields_it_keeps_none_where_nobody_asks_for_them_and_tells_of_the_whole() -> None:
+    one = {"metadata": {"name": "a", "namespace": "b", "resourceVersion": "9", "managedFields": [{}]}, "spec": {"x": 1}}
+    told: list[Json] = []
+    server = Script({"type": "MODIFIED", "object": one})
+    patience = Patience(first=0.01, longest=0.01)
+    reflector = Reflector(server, "/a", lambda _, one: told.append(one), patience, keep=without_claims)
+    async with running(reflector):
+        await until(lambda: one in told)
+    kept = {"metadata": {"name": "a", "namespace": "b", "resourceVersion": "9"}, "spec": {"x": 1}}
+    assert reflector.objects["b", "a"] == kept
 
 
 async def test_it_says_for_how_long_nothing_was_heard() -> None:

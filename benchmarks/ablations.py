@@ -8,8 +8,6 @@ can be run one at a time. The traces are no part of the project: `python -m tool
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -17,22 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.ending import end_with
-from benchmarks.traces import LIST, Trace, load, read_list
-from forecaster.artefact import MODEL, WEIGHTS, write_artefact
+from benchmarks.trials import EVERY, Traces, begun, on_trial, trial_options, wanted
 from forecaster.build import Recipe, given_sources, made_up_sources
 from forecaster.evaluate import origins_from, score
-from forecaster.export import to_onnx, to_safetensors
 from forecaster.forecast import Ask, Forecaster
 from forecaster.network import Network, NetworkConfig
 from forecaster.predict import load_calibrated, load_network
 from forecaster.series import Series
 from forecaster.train import Source, TrainConfig, train
-from foresail.errors import UsageError
-from foresail.output import emit_json, err, progress
+from foresail.output import emit_json, progress
 
 RESULTS = Path(__file__).parent / "results" / "ablations"
-STEPS = 4_000
-EVERY = 7
 PARTS = ("days", "ridge", "usual", "success", "hours", "levels", "lags", "calendar")
 SOURCES = {
     "microsoft": ("mscloud_*",),
@@ -42,8 +35,6 @@ SOURCES = {
     "five-minute-services": ("v2ex_*", "decentraland_*"),
 }
 """Traces of one origin, which a model would know from each other."""
-
-Learnable = Sequence[tuple[Trace, Series]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +67,7 @@ def variants(steps: int, seed: int) -> dict[str, Variant]:
 class Bench:
     """Trains and scores variants; the made-up series, and the traces when all are learned from, are prepared once."""
 
-    def __init__(self, traces: Learnable, recipe: Recipe) -> None:
+    def __init__(self, traces: Traces, recipe: Recipe) -> None:
         self._traces = traces
         self._made_up = made_up_sources(recipe)
         self._given: dict[tuple[str, ...], list[Source]] = {}
@@ -91,25 +82,26 @@ class Bench:
         with progress() as bar:
             task = bar.add_task(variant.name, total=recipe.train.steps)
             network = train(found, recipe.train, recipe.network, lambda step, _: bar.update(task, completed=step))
+        model, scores = self._scores(network)
         names = {one.name for one in learned}
         steps = {one.name: one.step.total_seconds() for _, one in self._traces}
         return {
             "variant": variant.name,
+            "model": model,
             "steps": recipe.train.steps,
             "seed": recipe.train.seed,
             "without": list(variant.without),
             "traces": {
-                name: {"learned": name in names, "step_s": steps[name], **arms}
-                for name, arms in self._scores(network).items()
+                name: {"learned": name in names, "step_s": steps[name], **arms} for name, arms in scores.items()
             },
         }
 
-    def _scores(self, network: Network) -> dict[str, dict[str, object]]:
-        with tempfile.TemporaryDirectory() as folder:
-            files = {MODEL: to_onnx(network), WEIGHTS: to_safetensors(network)}
-            path = write_artefact(Path(folder) / "trial", "trial", files, {}).path
+    def _scores(self, network: Network) -> tuple[str, dict[str, dict[str, dict[str, object]]]]:
+        """(the network's hash, each trace's scores)."""
+        with on_trial(network) as (path, model):
             arms: dict[str, Forecaster] = {"calibrated": load_calibrated(path), "network": load_network(path)}
-        return {series.name: {name: _scored(arm, series) for name, arm in arms.items()} for _, series in self._traces}
+        scores = {series.name: {name: _scored(arm, series) for name, arm in arms.items()} for _, series in self._traces}
+        return model, scores
 
 
 def _scored(forecaster: Forecaster, series: Series) -> dict[str, object]:
@@ -119,23 +111,12 @@ def _scored(forecaster: Forecaster, series: Series) -> dict[str, object]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures the named variants, or all that have no results yet."""
-    parser = argparse.ArgumentParser(prog="make bench-ablations", description=__doc__)
-    parser.add_argument("traces", type=Path, help="folder with the traces")
-    parser.add_argument("--variant", action="append", help="may be repeated; all that have no results if none is named")
-    parser.add_argument("--steps", type=int, default=STEPS, help="of each training; the shipped model has more")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--list", type=Path, default=LIST, help="which traces")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
-    options = parser.parse_args(arguments)
+    options = trial_options("bench-ablations", __doc__, "variant", RESULTS).parse_args(arguments)
     known = variants(options.steps, options.seed)
-    if unknown := [name for name in options.variant or () if name not in known]:
-        raise UsageError(f"no variant {unknown[0]!r}; there are: {', '.join(known)}")
-    traces = [(trace, load(trace, options.traces)) for trace in read_list(options.list)]
-    options.out.mkdir(parents=True, exist_ok=True)
+    traces, runs = begun(options, wanted(options, known, "variant"))
     bench = Bench(traces, known["full"].recipe)
-    for name in options.variant or [n for n in known if not (options.out / f"{n}.json").exists()]:
-        err.print(name)
-        emit_json(bench.measure(known[name]), options.out / f"{name}.json")
+    for name, place in runs:
+        emit_json(bench.measure(known[name]), place)
     return 0
 
 

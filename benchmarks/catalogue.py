@@ -16,6 +16,7 @@ class Entry:
     learns        what it is fitted on
     distribution  the library that it needs, if any
     seeds         how many runs; 1 where nothing is drawn
+    model         the shipped model that it serves, if any
     """
 
     module: str
@@ -23,6 +24,7 @@ class Entry:
     learns: str
     distribution: str | None = None
     seeds: int = 1
+    model: str | None = None
 
 
 _TEN = "the ten traces together"
@@ -30,7 +32,7 @@ _OWN = "each series, daily"
 _NOTHING = "nothing"
 
 CATALOGUE: dict[str, Entry] = {
-    "foresail": Entry("simple", "Foresail, shipped model", "public and made-up series"),
+    "foresail": Entry("simple", "Foresail, shipped model", "public and made-up series", model="base"),
     "last-value": Entry("simple", "last value", _NOTHING),
     "offset-rule": Entry("simple", "offset rule, max(now, yesterday)", _NOTHING),
     "level-plus-yesterday": Entry("simple", "level + yesterday's increment", _NOTHING),

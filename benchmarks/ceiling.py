@@ -12,8 +12,6 @@ Writes results/ceiling/ARM.json. The traces are no part of the project: `python 
 
 from __future__ import annotations
 
-import argparse
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,27 +20,21 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ending import end_with
-from benchmarks.traces import LIST, Trace, load, read_list
-from forecaster.artefact import MODEL, WEIGHTS, write_artefact
+from benchmarks.shipped import network_hash
+from benchmarks.trials import EVERY, Traces, begun, on_trial, trial_options, wanted
 from forecaster.build import MINUTE, Recipe, given_sources, made_up_sources
 from forecaster.evaluate import Yardstick, origins_from, score_against
-from forecaster.export import to_onnx, to_safetensors
 from forecaster.forecast import HORIZON, Ask, Forecaster, Window
 from forecaster.network import Network
 from forecaster.predict import load_calibrated
 from forecaster.series import BoolArray, IntArray, Series
 from forecaster.train import Source, SourceKind, TrainConfig, train
 from forecaster.windows import CONTEXT
-from foresail.errors import UsageError
 from foresail.models import find_model
-from foresail.output import emit_json, err, progress
+from foresail.output import emit_json, progress
 
 RESULTS = Path(__file__).parent / "results" / "ceiling"
-STEPS = 4_000
-EVERY = 7
 SHIPPED, APART, AMONG = "shipped", "apart", "among"
-
-Traces = Sequence[tuple[Trace, Series]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,39 +105,26 @@ def _scored(forecaster: Forecaster, series: Series, share: float) -> dict[str, o
     return score_against(yard, forecaster.forecast([Ask(series, origins)])[0]).to_dict()
 
 
-def served(network: Network) -> Forecaster:
-    """The network behind what serves it, calibrated online and without a rule in its place."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = {MODEL: to_onnx(network), WEIGHTS: to_safetensors(network)}
-        return load_calibrated(write_artefact(Path(folder) / "trial", "trial", files, {}).path)
+def served(network: Network) -> tuple[str, Forecaster]:
+    """(the network's hash, what serves it), calibrated online and without a rule in its place."""
+    with on_trial(network) as (path, model):
+        return model, load_calibrated(path)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measures the named arms, or all that have no results yet."""
-    parser = argparse.ArgumentParser(prog="make bench-ceiling", description=__doc__)
-    parser.add_argument("traces", type=Path, help="folder with the traces")
-    arms = (SHIPPED, APART, AMONG)
-    parser.add_argument("--arm", action="append", help="may be repeated; all that have no results if none is named")
-    parser.add_argument("--steps", type=int, default=STEPS, help="of each training; the shipped model has more")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--list", type=Path, default=LIST, help="which traces")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder for the results")
-    options = parser.parse_args(arguments)
-    if unknown := [name for name in options.arm or () if name not in arms]:
-        raise UsageError(f"no arm {unknown[0]!r}; there are: {', '.join(arms)}")
+    options = trial_options("bench-ceiling", __doc__, "arm", RESULTS).parse_args(arguments)
     recipe = Recipe(train=TrainConfig(steps=options.steps, seed=options.seed))
-    traces = [(trace, load(trace, options.traces)) for trace in read_list(options.list)]
-    options.out.mkdir(parents=True, exist_ok=True)
+    traces, runs = begun(options, wanted(options, (SHIPPED, APART, AMONG), "arm"))
     forecaster: Forecaster
-    for arm in options.arm or [a for a in arms if not (options.out / f"{a}.json").exists()]:
-        err.print(arm)
+    for arm, place in runs:
         if arm == SHIPPED:
-            about, forecaster = {}, load_calibrated(find_model("base"))
+            shipped = find_model("base")
+            about, model, forecaster = {}, network_hash(shipped), load_calibrated(shipped)
         else:
             about = {"steps": options.steps, "seed": options.seed}
-            forecaster = served(trained(arm, traces, recipe))
-        scores = measure(forecaster, traces, recipe.share)
-        emit_json({"arm": arm, **about, "traces": scores}, options.out / f"{arm}.json")
+            model, forecaster = served(trained(arm, traces, recipe))
+        emit_json({"arm": arm, "model": model, **about, "traces": measure(forecaster, traces, recipe.share)}, place)
     return 0
 
 

@@ -9,7 +9,6 @@ workloads, and their cost is that of one of them times all. Seconds are the proc
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import resource
@@ -27,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ending import end_with
+from benchmarks.shipped import network_hash
 from forecaster.fleet import Fleet, Newcomer
 from forecaster.fleet_calibration import FleetCalibration
 from forecaster.forecast import HORIZON, LEVELS, Window
@@ -232,10 +232,9 @@ def main() -> int:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         figures = measure(Path(folder), options)
-    manifest = json.loads((find_model(options.model) / "manifest.json").read_text())
     settings = {"workloads": options.workloads, "per_file": PER_FILE, "days": DAYS, "step_s": STEP.total_seconds()}
     machine = {"python": platform.python_version(), "numpy": np.__version__, "onnxruntime": version("onnxruntime")}
-    emit_json({"model": manifest["files"]["model.onnx"], "machine": machine, "settings": settings, **figures},
+    emit_json({"model": network_hash(find_model(options.model)), "machine": machine, "settings": settings, **figures},
               options.out)  # fmt: skip
     return 0
 

@@ -21,11 +21,13 @@ from benchmarks.catalogue import find, fit_of
 from benchmarks.day_sums import Ruler, Sums, figures
 from benchmarks.ending import end_with
 from benchmarks.forecasters.arm import Predict, Run, tidy
+from benchmarks.shipped import network_hash
 from benchmarks.traces import LIST, Trace, load, read_compared
 from forecaster.evaluate import Yardstick, origins_from
 from forecaster.forecast import Window
 from forecaster.series import FloatArray, Series
 from foresail.errors import UsageError
+from foresail.models import find_model
 from foresail.output import emit_json
 
 SHARE = 0.7
@@ -77,12 +79,13 @@ def run(arm: str, how: Run, traces: Sequence[tuple[Trace, Series]]) -> dict[str,
     predict, train_cpu_s = timed(lambda: fit(histories, how))
     measured = [measure(predict, trace, series) for trace, series in traces]
     origins = sum(m.origins for m in measured)
-    library = find(arm).distribution
+    library, model = find(arm).distribution, find(arm).model
     return {
         "arm": arm,
         "seed": how.seed,
         "effort": how.effort,
         "python": platform.python_version(),
+        "model": network_hash(find_model(model)) if model else None,
         "library": f"{library} {importlib.metadata.version(library)}" if library else None,
         "train_cpu_s": round(train_cpu_s, 2),
         "cpu_s_per_1000_forecasts": round(1000 * sum(m.cpu_s for m in measured) / origins, 3),

@@ -18,8 +18,9 @@ from types import ModuleType
 from typing import NamedTuple
 
 from benchmarks.ending import end_with
-from benchmarks.replay_arms import DAYS, SHARE, TARGET, TARGETS, Case, policy_for
+from benchmarks.replay_arms import DAYS, SHARE, TARGET, TARGETS, a_case, capacity_of
 from benchmarks.replays import POD_STARTS, shown
+from benchmarks.shipped import network_hash
 from benchmarks.traces import Trace, load, read_list
 from controller.decision import guards, worth
 from controller.decision import plan as planner
@@ -28,7 +29,7 @@ from controller.simulation.comparison import Daily, equal_cost_ratio
 from controller.simulation.feed import feed_from
 from controller.simulation.replay import Run, hpa_for, replay
 from controller.simulation.score import score
-from controller.simulation.world import WorldSettings
+from forecaster.baselines import BASELINES
 from forecaster.evaluate.bootstrap import day_weights
 from forecaster.forecast import Forecaster
 from forecaster.predict import load_calibrated, load_forecaster
@@ -36,6 +37,7 @@ from forecaster.series import Series
 from foresail.errors import UsageError
 from foresail.models import find_model
 from foresail.output import emit_json, err, progress
+from foresail.replays.case import Case, Stretch
 
 RESULTS = Path(__file__).parent / "results" / "planner_rules.json"
 WHOLE, UNGATED = "whole", "no gate"
@@ -121,20 +123,19 @@ def switched_off(parts: Sequence[Off]) -> Iterator[None]:
 
 
 def a_past(series: Series, pod_start: timedelta) -> Case:
-    """The last days of the first 70 %, without forecasts yet."""
-    series = replace(series.part(0, int(SHARE * len(series))), name="load")
+    """The last days of the first 70 %, at most half of it; whose forecasts it is played with is for later."""
+    series = series.part(0, int(SHARE * len(series)))
     first = max(len(series) - DAYS // series.step, len(series) // 2)
-    return Case(series, first, pod_start, {})
+    stretch = Stretch((first + 0.5) / len(series), DAYS)  # half a bin: no rounding leads to the bin before
+    return a_case(series, stretch, capacity_of(series), pod_start, BASELINES["last-value"])
 
 
 def played(case: Case, variant: Variant, forecaster: Forecaster) -> Run:
     """The case with the planner without one rule."""
-    policy = variant.policy(policy_for(case.series, case.pod_start))
-    settings = WorldSettings(pod_start=case.pod_start)
-    since = case.series.time(case.first)
-    feed = feed_from(forecaster, [case.series], policy, settings.known_after, since)
+    policy = variant.policy(case.policy)
+    feed = feed_from(forecaster, case.series, policy, case.settings.known_after, case.load.start)
     with switched_off(variant.off):
-        return replay(case.load, policy, case.hpa, settings, feed)
+        return replay(case.load, policy, case.hpa, case.settings, feed)
 
 
 def measure(trace: Trace, folder: Path, model: Path) -> dict[str, object]:
@@ -195,8 +196,9 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()
-    results = measured(options, find_model(options.model))
-    emit_json({"traces": results}, options.out)
+    model = find_model(options.model)
+    results = measured(options, model)
+    emit_json({"model": network_hash(model), "traces": results}, options.out)
     err.print(f"measured {len(results)} traces")
     return 0
 

@@ -7,22 +7,15 @@ Writes results/public_traces.json, from which `tools/readme.py` makes the tables
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.ending import end_with
+from benchmarks.replay_arms import DAYS, PODS, SHARE, STRETCH, TARGET, a_case, capacity_of
+from benchmarks.shipped import network_hash
 from benchmarks.traces import Trace, read_list
 from benchmarks.traces import load as load_trace
-from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
-from controller.simulation.equal_cost import hpa_at_cost
-from controller.simulation.feed import feed_from
-from controller.simulation.load import TICK, load_from_series
-from controller.simulation.oracle import Perfect
-from controller.simulation.replay import hpa_for, replay
-from controller.simulation.score import score as score_run
-from controller.simulation.world import WorldSettings
+from controller.simulation.score import score
 from forecaster.baselines import BASELINES
 from forecaster.evaluate import Yardstick, origins_from, score_against
 from forecaster.forecast import Ask, Forecaster
@@ -31,13 +24,11 @@ from forecaster.series import Series
 from foresail.errors import UsageError
 from foresail.models import find_model
 from foresail.output import emit_json, err, progress
+from foresail.replays.arms import FORESAIL, HPA, HPA_SAME_COST, PERFECT, play_arms
 
 RESULTS = Path(__file__).parent / "results" / "public_traces.json"
-SHARE = 0.7
+ARMS = (HPA, FORESAIL, PERFECT, HPA_SAME_COST)
 EVERY = 7
-DAYS = timedelta(days=4)
-PODS = 20
-TARGET = 0.7
 POD_STARTS = (timedelta(seconds=60), timedelta(seconds=240))
 
 
@@ -63,29 +54,12 @@ def measure(trace: Trace, folder: Path, forecaster: Forecaster) -> dict[str, obj
 
 def replays(series: Series, forecaster: Forecaster, pod_start: timedelta) -> dict[str, object]:
     """The arms of `foresail replay` with its default settings, on the last 30 % but at most four days."""
-    series = replace(series, name="load")
-    first = int(SHARE * len(series))
-    part = series.part(first, min(len(series), first + DAYS // series.step))
-    settings = WorldSettings(pod_start=pod_start)
-    capacity = float(series.values[series.known].max()) / PODS
-    signals = (Signal("load", series.kind, capacity),)
-    bounds, ramp = Bounds(1, 4 * PODS), usual_ramp(signals)
-    policy = Policy("replay", signals, bounds, mode=Mode.ACTIVE, lead_time=pod_start, ramp_down=ramp)
-    load = load_from_series([part], TICK, settings.session, settings.seed)
-    seen = series.part(0, first + len(part))
-    feeds = {
-        "hpa": None,
-        "foresail": feed_from(forecaster, [seen], policy, settings.known_after, load.start),
-        "perfect": feed_from(Perfect(), [seen], policy, settings.known_after, load.start),
-    }
-    spec = hpa_for(policy, TARGET)
-    minutes = float(load.known.sum()) * (TICK / timedelta(minutes=1))
-    arms = {name: score_run(replay(load, policy, spec, settings, feed)) for name, feed in feeds.items()}
-    same = hpa_at_cost(load, policy, spec, settings, arms["foresail"].pod_minutes)
-    arms["hpa_same_cost"] = score_run(same.run)
+    case = a_case(series, STRETCH, capacity_of(series), pod_start, forecaster)
+    played = play_arms(case, lambda _: None, ARMS)
+    arms = {name: score(played[name].run) for name in ARMS}
     return {
-        "minutes": minutes,
-        "same_cost_target": TARGET * same.share,
+        "minutes": arms[HPA].scored_minutes,
+        "same_cost_target": TARGET * played[HPA_SAME_COST].hpa.metrics[0].target / case.hpa.metrics[0].target,
         "arms": {name: figures.to_dict() for name, figures in arms.items()},
     }
 
@@ -113,9 +87,8 @@ def main() -> int:
             bar.update(task, description=trace.about)
             results[trace.name] = measure(trace, options.traces, forecaster)
             bar.advance(task)
-    manifest = json.loads((model / "manifest.json").read_text())
     settings = {"share": SHARE, "every": EVERY, "most_days": DAYS.days, "pods_at_peak": PODS, "hpa_target": TARGET}
-    emit_json({"model": manifest["files"]["model.onnx"], "settings": settings, "traces": results}, options.out)
+    emit_json({"model": network_hash(model), "settings": settings, "traces": results}, options.out)
     return 0
 
 

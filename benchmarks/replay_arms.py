@@ -9,13 +9,12 @@ from functools import cached_property
 
 import numpy as np
 
-from controller.domain import Bounds, Lever, Mode, Policy, Signal, TargetBounds, usual_ramp
+from controller.domain import Bounds, Lever, Policy, Signal, TargetBounds
 from controller.simulation.clairvoyant import Hindsight, hindsight
 from controller.simulation.comparison import Daily
 from controller.simulation.feed import PrecomputedFeed, feed_from
 from controller.simulation.floor_alone import FloorAlone
-from controller.simulation.hpa_spec import HpaSpec
-from controller.simulation.load import TICK, Load, load_from_series
+from controller.simulation.load import TICK
 from controller.simulation.oracle import Perfect
 from controller.simulation.phpa import HoltWinters, LinearRegression, PredictiveHpa, ReplicaModel
 from controller.simulation.replay import HpaAlone, Run, Scaler, hpa_for, play, replay
@@ -25,9 +24,11 @@ from controller.simulation.world import WorldSettings
 from forecaster.baselines import BASELINES
 from forecaster.forecast import Forecaster
 from forecaster.series import DAY, Kind, Series
+from foresail.replays.case import Case, Stretch, case_of, usual_policy
 
 SHARE = 0.7
 DAYS = timedelta(days=4)
+STRETCH = Stretch(SHARE, DAYS)
 PODS = 20
 TARGET = 0.7
 TARGET_RANGE = (0.6, 0.9)
@@ -46,108 +47,119 @@ _SMOOTHING = 0.9
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
-    """One trace in one world, played from bin `first` to its end.
+class Contest:
+    """A case of one trace in one world, and the forecasts of each arm that plans, made once for all seeds."""
 
-    feeds  the forecasts of each arm that plans, made once for all seeds
-    """
-
-    series: Series
-    first: int
-    pod_start: timedelta
+    case: Case
     feeds: Mapping[str, PrecomputedFeed]
-    seed: int = 0
 
-    @cached_property
-    def policy(self) -> Policy:
-        return policy_for(self.series, self.pod_start)
+    def seeded(self, seed: int) -> Contest:
+        """The same where chance falls another way."""
+        return replace(self, case=self.case.seeded(seed))
 
-    @cached_property
-    def settings(self) -> WorldSettings:
-        return WorldSettings(pod_start=self.pod_start, seed=self.seed)
+    @property
+    def series(self) -> Series:
+        (one,) = self.case.series
+        return one
 
-    @cached_property
-    def load(self) -> Load:
-        part = self.series.part(self.first, len(self.series))
-        return load_from_series([part], TICK, self.settings.session, self.seed)
+    @property
+    def first(self) -> int:
+        """The bin with which the replay begins."""
+        return self.series.index(self.case.load.start)
 
-    @cached_property
-    def hpa(self) -> HpaSpec:
-        return hpa_for(self.policy, TARGET)
+    @property
+    def capacity(self) -> float:
+        (signal,) = self.case.policy.signals
+        return signal.capacity_per_pod
 
     def hpa_at(self, target: float, stabilization: timedelta) -> Run:
         """The HPA alone with another target and downscale stabilization."""
-        spec = hpa_for(self.policy, target)
+        spec = hpa_for(self.case.policy, target)
         return self.play(HpaAlone(replace(spec, flags=replace(spec.flags, downscale_stabilization=stabilization))))
 
     def clairvoyant(self, minutes: float) -> Run:
         """The cheapest pods with at most so many minutes of overload."""
-        return self.play(ReplicaSeries(self._hindsight.cheapest(int(minutes * timedelta(minutes=1) / TICK)), self.load))
+        return self.play(
+            ReplicaSeries(self._hindsight.cheapest(int(minutes * timedelta(minutes=1) / TICK)), self.case.load)
+        )
 
     def arms(self) -> Iterator[tuple[str, Callable[[], Run]]]:
         """Every arm that is not the HPA at another target, by name."""
-        yield "hpa", lambda: self.play(HpaAlone(self.hpa))
+        case, forecast = self.case, self.feeds[FORESAIL]
+        yield "hpa", lambda: self.play(HpaAlone(case.hpa))
         for name, feed in self.feeds.items():
-            yield name, lambda feed=feed: replay(self.load, self.policy, self.hpa, self.settings, feed)  # type: ignore[misc]
-        forecast = self.feeds[FORESAIL]
-        yield "foresail_target", lambda: self._moving(forecast)
-        yield "perfect_target", lambda: self._moving(self.feeds["perfect"])
-        yield "floor_alone", lambda: self.play(FloorAlone(self.policy, self.hpa, forecast))
-        yield "keda_yesterday", lambda: self.play(HpaWithTriggers(self.hpa, [self._yesterday]))
-        yield "keda_cron", lambda: self.play(HpaWithTriggers(self.hpa, [self._cron]))
+            yield name, lambda feed=feed: self._planned(case.policy, feed)  # type: ignore[misc]
+        yield "foresail_target", lambda: self._planned(self._moving, forecast)
+        yield "perfect_target", lambda: self._planned(self._moving, self.feeds["perfect"])
+        yield "floor_alone", lambda: self.play(FloorAlone(case.policy, case.hpa, forecast))
+        yield "keda_yesterday", lambda: self.play(HpaWithTriggers(case.hpa, [self._yesterday]))
+        yield "keda_cron", lambda: self.play(HpaWithTriggers(case.hpa, [self._cron]))
         for name, model in self._models.items():
-            yield name, lambda model=model: self.play(PredictiveHpa(self.hpa, model))  # type: ignore[misc]
+            yield name, lambda model=model: self.play(PredictiveHpa(case.hpa, model))  # type: ignore[misc]
 
-    def _moving(self, feed: PrecomputedFeed) -> Run:
-        """Both levers, over the same HPA."""
-        low, high = (share * self.policy.signals[0].capacity_per_pod for share in TARGET_RANGE)
-        bounds = TargetBounds(self.policy.signals[0].name, low, high)
-        policy = replace(self.policy, levers=tuple(Lever), target=bounds)
-        return replay(self.load, policy, self.hpa, self.settings, feed)
+    def _planned(self, policy: Policy, feed: PrecomputedFeed) -> Run:
+        return replay(self.case.load, policy, self.case.hpa, self.case.settings, feed)
 
     def play(self, scaler: Scaler) -> Run:
-        return play(self.load, {one.name: one.capacity_per_pod for one in self.policy.signals}, self.settings, scaler)
+        return play(self.case.load, {self.series.name: self.capacity}, self.case.settings, scaler)
+
+    @property
+    def _moving(self) -> Policy:
+        """Both levers, over the same HPA."""
+        low, high = (share * self.capacity for share in TARGET_RANGE)
+        return replace(self.case.policy, levers=tuple(Lever), target=TargetBounds(self.series.name, low, high))
 
     @property
     def _yesterday(self) -> Trigger:
-        ahead = self.pod_start + self.settings.metric_lag
-        return yesterday(self.series, self.hpa.metrics[0].target, ahead)
+        ahead = self._pod_start + self.case.settings.metric_lag
+        return yesterday(self.series, self.case.hpa.metrics[0].target, ahead)
 
     @property
     def _cron(self) -> Trigger:
-        past = self.series.part(0, self.first)
-        return cron(past, TARGET * self.policy.signals[0].capacity_per_pod, self.pod_start)
+        return cron(self.series.part(0, self.first), TARGET * self.capacity, self._pod_start)
 
     @property
     def _models(self) -> dict[str, ReplicaModel]:
-        ahead = -(-self.pod_start // TICK) + 1
+        ahead = -(-self._pod_start // TICK) + 1
         return {
             "phpa_linear": LinearRegression(_LINE // TICK, ahead),
             "phpa_holt_winters": HoltWinters(DAY // TICK, ahead, _SMOOTHING, _SMOOTHING, _SMOOTHING),
         }
 
+    @property
+    def _pod_start(self) -> timedelta:
+        return self.case.settings.pod_start
+
     @cached_property
     def _hindsight(self) -> Hindsight:
-        return hindsight(self.load, self.policy, self.settings)
+        return hindsight(self.case.load, self.case.policy, self.case.settings)
 
 
-def a_case(series: Series, pod_start: timedelta, forecaster: Forecaster) -> Case:
-    """The case of a whole trace with all forecasts. Raises NoForecast where the trace is too short for them."""
-    series, first = replace(series, name="load"), int(SHARE * len(series))
-    series = series.part(0, min(len(series), first + DAYS // series.step))
-    policy, settings = policy_for(series, pod_start), WorldSettings(pod_start=pod_start)
+def a_contest(series: Series, pod_start: timedelta, forecaster: Forecaster) -> Contest:
+    """The case of a whole trace with all forecasts, a pod sized by what is seen of it to the end of the replay.
+
+    Raises NoForecast where the trace is too short for them.
+    """
+    (played,) = STRETCH.of([series])
+    capacity = capacity_of(series.part(0, series.index(played.end)))
+    case = a_case(series, STRETCH, capacity, pod_start, forecaster)
     feeds = {
-        name: feed_from(one, [series], policy, settings.known_after, series.time(first))
+        name: feed_from(one, case.series, case.policy, case.settings.known_after, case.load.start)
         for name, one in {FORESAIL: forecaster, **FORECASTERS}.items()
     }
-    return Case(series, first, pod_start, feeds)
+    return Contest(case, feeds)
 
 
-def policy_for(series: Series, pod_start: timedelta) -> Policy:
-    """Default settings, with a capacity of which the highest load takes 20 pods."""
-    signals = (Signal("load", series.kind, float(series.values[series.known].max()) / PODS),)
-    ramp = usual_ramp(signals)
-    return Policy("replay", signals, Bounds(1, 4 * PODS), mode=Mode.ACTIVE, lead_time=pod_start, ramp_down=ramp)
+def a_case(series: Series, stretch: Stretch, capacity: float, pod_start: timedelta, forecaster: Forecaster) -> Case:
+    """A stretch of one trace with default settings, over an HPA with a usual target."""
+    policy = usual_policy((Signal("load", series.kind, capacity),), Bounds(1, 4 * PODS), pod_start)
+    settings = WorldSettings(pod_start=pod_start)
+    return case_of([replace(series, name="load")], stretch, policy, hpa_for(policy, TARGET), settings, forecaster)
+
+
+def capacity_of(series: Series) -> float:
+    """What a pod carries of which the highest load takes 20."""
+    return float(series.values[series.known].max()) / PODS
 
 
 def seeds_for(kind: Kind, seeds: int) -> range:

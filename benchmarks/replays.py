@@ -12,7 +12,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,18 @@ from typing import Any
 import numpy as np
 
 from benchmarks.ending import end_with
-from benchmarks.replay_arms import PODS, SHARE, STABILIZATIONS, TARGET, TARGETS, Case, a_case, daily_mean, seeds_for
+from benchmarks.replay_arms import (
+    PODS,
+    SHARE,
+    STABILIZATIONS,
+    TARGET,
+    TARGETS,
+    Contest,
+    a_contest,
+    daily_mean,
+    seeds_for,
+)
+from benchmarks.shipped import network_hash
 from benchmarks.traces import Trace, load, read_list
 from controller.simulation.comparison import Daily, equal_cost_ratio, share_of_saving, tuned
 from controller.simulation.replay import Run
@@ -45,26 +55,26 @@ def measure(trace: Trace, folder: Path, model: Path, seeds: int) -> dict[str, ob
     """One trace in both worlds."""
     series, forecaster = load(trace, folder), load_forecaster(model)
     worlds = {
-        f"{start.total_seconds():g}": world(a_case(series, start, forecaster), trace, seeds) for start in POD_STARTS
+        f"{start.total_seconds():g}": world(a_contest(series, start, forecaster), trace, seeds) for start in POD_STARTS
     }
     return {"about": trace.about, "kind": trace.kind.value, "class": trace.character, "worlds": worlds}
 
 
-def world(case: Case, trace: Trace, seeds: int) -> dict[str, object]:
+def world(contest: Contest, trace: Trace, seeds: int) -> dict[str, object]:
     """All arms with each seed; the HPA's curve, the tuned one and the clairvoyant with the first."""
     runs: dict[str, list[Run]] = {}
     for seed in seeds_for(trace.kind, seeds):
-        for name, make in replace(case, seed=seed).arms():
+        for name, make in contest.seeded(seed).arms():
             runs.setdefault(name, []).append(make())
-    grid = {(target, span): case.hpa_at(target, span) for target in TARGETS for span in STABILIZATIONS}
+    grid = {(target, span): contest.hpa_at(target, span) for target in TARGETS for span in STABILIZATIONS}
     days = {point: Daily.of(run) for point, run in grid.items()}
     curve = [days[target, _DEFAULT_STABILIZATION] for target in TARGETS]
     weights = day_weights(trace.name, len(curve[0].pods))
-    arms = {name: arm(case, made, curve, list(days.values()), weights) for name, made in runs.items()}
+    arms = {name: arm(contest, made, curve, list(days.values()), weights) for name, made in runs.items()}
     return {
         "minutes": score(grid[TARGET, _DEFAULT_STABILIZATION]).scored_minutes,
         "arms": arms,
-        "clairvoyant": score(case.clairvoyant(0)).to_dict(),
+        "clairvoyant": score(contest.clairvoyant(0)).to_dict(),
         "curve": [
             {"target": target, "stabilization_s": span.total_seconds(), "overload_minutes": days[target, span]
              .total_overload, "pod_minutes": days[target, span].total_pods}
@@ -74,7 +84,7 @@ def world(case: Case, trace: Trace, seeds: int) -> dict[str, object]:
 
 
 def arm(
-    case: Case, runs: Sequence[Run], curve: Sequence[Daily], grid: Sequence[Daily], weights: FloatArray
+    contest: Contest, runs: Sequence[Run], curve: Sequence[Daily], grid: Sequence[Daily], weights: FloatArray
 ) -> dict[str, object]:
     """Figures of an arm, in the mean over its seeds; the ratio and the share with their 95 % intervals."""
     scores = [score(run).to_dict() for run in runs]
@@ -82,7 +92,7 @@ def arm(
     best = tuned(grid, days.total_overload)
     share = None
     if best is not None:
-        share = share_of_saving(days, best, Daily.of(case.clairvoyant(days.total_overload)), weights)
+        share = share_of_saving(days, best, Daily.of(contest.clairvoyant(days.total_overload)), weights)
     return {
         "figures": {name: float(np.mean([one[name] for one in scores])) for name in scores[0]},
         "seeds": len(runs),
@@ -121,11 +131,10 @@ def measured(options: argparse.Namespace, model: Path, before: Mapping[str, Any]
 
 def keep(results: Mapping[str, Any], model: Path, options: argparse.Namespace) -> None:
     """Writes what is there, the traces in the order of their list."""
-    manifest = json.loads((model / "manifest.json").read_text())
     settings = {"share": SHARE, "pods_at_peak": PODS, "hpa_target": TARGET}
     order = [trace.name for trace in read_list() if trace.name in results]
     traces = {name: results[name] for name in order}
-    emit_json({"model": manifest["files"]["model.onnx"], "settings": settings, "traces": traces}, options.out)
+    emit_json({"model": network_hash(model), "settings": settings, "traces": traces}, options.out)
 
 
 def main() -> int:

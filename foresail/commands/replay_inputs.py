@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
+from controller.domain import Bounds, Policy, Signal
 from controller.hpa_manifest import load_hpa
 from controller.policy import load_workload
 from controller.simulation.hpa_signals import on_signals
@@ -20,6 +20,7 @@ from forecaster.incidents import Incident
 from forecaster.series import Series
 from foresail.commands.history_options import kind_of, parse_queries, read_histories, said_kinds
 from foresail.errors import UsageError
+from foresail.replays.case import usual_policy
 
 TARGET = 0.7
 """Share of the capacity that an HPA aims at where nobody says."""
@@ -141,5 +142,4 @@ def _usual_policy(
     bounds = Bounds(1, 4 * max(_PODS, math.ceil(peak / capacity)))
     if hpa is not None:
         bounds = Bounds(hpa.min_replicas, hpa.max_replicas)
-    lead = settings.start.p95
-    return Policy("replay", signals, bounds, mode=Mode.ACTIVE, lead_time=lead, ramp_down=usual_ramp(signals))
+    return usual_policy(signals, bounds, settings.start.p95)

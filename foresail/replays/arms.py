@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -87,10 +87,15 @@ ARMS = (
 """In the order of their being played and shown."""
 
 
-def play_arms(case: Case, on_arm: Callable[[Arm], None]) -> dict[str, Played]:
-    """Every arm of `ARMS` by its key; `on_arm` is called before each."""
+def play_arms(case: Case, on_arm: Callable[[Arm], None], keys: Collection[str] | None = None) -> dict[str, Played]:
+    """Every arm of `ARMS` by its key, or those of `keys` alone; `on_arm` is called before each.
+
+    Raises KeyError where `keys` lack an arm that one of them is measured by.
+    """
     played: dict[str, Played] = {}
     for arm in ARMS:
+        if keys is not None and arm.key not in keys:
+            continue
         on_arm(arm)
         played[arm.key] = arm.play(case, played)
     return played

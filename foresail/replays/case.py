@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from controller.domain import Mode, Policy
+from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
 from controller.simulation.hpa_spec import HpaSpec
 from controller.simulation.load import TICK, Load, load_from_series
 from controller.simulation.pilot import check_bounds
@@ -57,10 +57,22 @@ class Case:
         """The forecaster, on the histories without the incidents."""
         return Unrepeated(forecaster, self.incidents) if self.incidents else forecaster
 
+    def seeded(self, seed: int) -> Case:
+        """The same case where chance falls another way."""
+        settings = replace(self.settings, seed=seed)
+        parts = [one.part(one.index(self.load.start), len(one)) for one in self.series]
+        return replace(self, settings=settings, load=load_from_series(parts, TICK, settings.session, seed))
+
     @property
     def repeated(self) -> list[Series]:
         """The histories without the incidents: the least that any forecaster of these has to go on."""
         return [without(one, self.incidents) for one in self.series]
+
+
+def usual_policy(signals: tuple[Signal, ...], bounds: Bounds, lead_time: timedelta) -> Policy:
+    """Default settings around what a pod carries, for a case that has no policy of its own."""
+    ramp = usual_ramp(signals)
+    return Policy("replay", signals, bounds, mode=Mode.ACTIVE, lead_time=lead_time, ramp_down=ramp)
 
 
 def case_of(

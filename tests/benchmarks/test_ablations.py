@@ -51,6 +51,7 @@ def test_what_is_left_out_is_scored_but_not_learned_from() -> None:
     bench = Bench(traces, small("full").recipe)
     found = {name: bench.measure(small(name)) for name in ("full", "without-web-logs", "blind-to-ridge")}
     learned = {name: {t: s["learned"] for t, s in one["traces"].items()} for name, one in found.items()}
+    assert len({one["model"] for one in found.values()}) == 3  # each is another network
     assert learned["full"] == {"nasa_1m": True, "azurefn_1m": True, "twitter": False}
     assert learned["without-web-logs"] == {"nasa_1m": False, "azurefn_1m": True, "twitter": False}
     calibrated = found["full"]["traces"]["twitter"]["calibrated"]

@@ -18,8 +18,9 @@ SERIES = messages(wave(3000, period=90))
 
 def test_the_past_is_of_the_first_seventy_percent() -> None:
     case = a_past(SERIES, timedelta(seconds=60))
-    assert len(case.series) == 2100
-    assert case.first == 1050
+    (series,) = case.series
+    assert len(series) == 2100
+    assert series.index(case.load.start) == 1050
 
 
 def rules() -> list[object]:

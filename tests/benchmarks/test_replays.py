@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from benchmarks.replay_arms import TARGETS, a_case, daily_mean, seeds_for
+from benchmarks.replay_arms import TARGETS, a_contest, daily_mean, seeds_for
 from benchmarks.replays import shown, world
 from benchmarks.traces import Trace
 from controller.simulation.comparison import Daily
@@ -19,12 +19,12 @@ TRACE = Trace("load.csv.gz", "a load", Kind.FLOW, "diurnal", False, "0")
 
 
 def test_a_world_has_every_arm_the_curve_and_the_clairvoyant() -> None:
-    case = a_case(messages(wave(3000, period=90)), timedelta(seconds=240), BASELINES["last-value"])
-    assert case.first == 2100
-    made = world(case, TRACE, seeds=3)
+    contest = a_contest(messages(wave(3000, period=90)), timedelta(seconds=240), BASELINES["last-value"])
+    assert contest.first == 2100
+    made = world(contest, TRACE, seeds=3)
     arms = made["arms"]
     assert isinstance(arms, dict)
-    assert set(arms) == {name for name, _ in case.arms()}
+    assert set(arms) == {name for name, _ in contest.arms()}
     assert arms["hpa"]["ratio"] == [1.0, 1.0, 1.0]
     assert arms["hpa"]["seeds"] == 1
     assert arms["perfect"]["figures"]["overload_minutes"] < arms["hpa"]["figures"]["overload_minutes"]

@@ -15,7 +15,7 @@ from forecaster.calibrated import Calibrated
 from forecaster.errors import NoForecast
 from forecaster.forecast import HORIZON, LEVELS, Ask, Forecasts
 from forecaster.series import Series
-from tests.helpers.forecasters import Counted, assert_same, at
+from tests.helpers.forecasters import Counted, assert_only_news_are_asked_for, assert_same, at
 from tests.helpers.histories import a_load, a_series, with_another_future
 
 NAN = float("nan")
@@ -76,13 +76,7 @@ def test_with_room_for_all_of_them_no_workload_is_worked_out_anew() -> None:
     inner = Counted(RULE)
     small = Calibrated(inner, 100)
     small.make_room(3)
-    loads = [replace(a_load(seed, days=5), name=f"load-{seed}") for seed in range(3)]
-    asked = []
-    for origin in (1300, 1301, 1302):
-        small.forecast([Ask(load.part(0, origin + 1), np.array([origin])) for load in loads])
-        asked.append(inner.asked)
-    assert asked[0] > 300
-    assert asked[-1] - asked[0] <= 12
+    assert_only_news_are_asked_for(small, inner)
 
 
 def test_a_tick_asks_the_inner_forecaster_for_what_is_new_only() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from forecaster.forecast import Ask, Forecaster, Forecasts, Window
 from forecaster.series import Series
+from tests.helpers.histories import a_load
 
 WHOLE = Window()
 
@@ -38,3 +39,14 @@ def assert_same(a: Forecasts, b: Forecasts) -> None:
     assert a.verdicts == b.verdicts
     np.testing.assert_allclose(a.quantiles, b.quantiles, rtol=1e-12)
     np.testing.assert_allclose(a.peak, b.peak, rtol=1e-12)
+
+
+def assert_only_news_are_asked_for(forecaster: Forecaster, inner: Counted) -> None:
+    """Three workloads, three ticks: only at the first is `inner`, on which the forecaster builds, asked for a past."""
+    loads = [replace(a_load(seed, days=5), name=f"load-{seed}") for seed in range(3)]
+    asked = []
+    for origin in (1300, 1301, 1302):
+        forecaster.forecast([Ask(load.part(0, origin + 1), np.array([origin])) for load in loads])
+        asked.append(inner.asked)
+    assert asked[0] > 300
+    assert asked[-1] - asked[0] <= 12

@@ -21,6 +21,10 @@ def test_every_arm_is_announced_and_played_in_its_order() -> None:
     assert said == list(played) == [arm.key for arm in ARMS]
 
 
+def test_only_the_arms_asked_for_are_played() -> None:
+    assert list(play_arms(a_case(hours=1), lambda _: None, (PERFECT, HPA))) == [HPA, PERFECT]
+
+
 def test_each_arm_is_what_it_says() -> None:
     case = a_case()
     played = play_arms(case, lambda _: None)

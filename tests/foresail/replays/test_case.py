@@ -12,6 +12,7 @@ from controller.domain import Bounds, Mode, Policy
 from controller.errors import BadPolicy
 from controller.simulation.replay import hpa_for
 from forecaster.errors import BadHistory
+from forecaster.series import Kind
 from foresail.replays.case import Stretch, case_of
 from tests.helpers.histories import MINUTE, MONDAY, a_series
 from tests.helpers.replays import a_case, a_history
@@ -45,6 +46,16 @@ def test_nothing_after_the_part_is_seen_and_the_policy_acts() -> None:
     future = a_history(np.concatenate([a_history().values[:216], np.full(72, 1e6)]))
     other = case_of([future], Stretch(0.5, timedelta(hours=6)), case.policy, case.hpa, case.settings, case.forecaster)
     assert (other.series[0].values == case.series[0].values).all()
+
+
+def test_another_seed_draws_other_connections_of_the_same_load() -> None:
+    case = a_case(a_history(kind=Kind.STOCK))
+    other = case.seeded(case.settings.seed + 1)
+    assert other.settings.seed == case.settings.seed + 1
+    assert (other.load.signals["load"] == case.load.signals["load"]).all()
+    assert (other.load.start, len(other.load)) == (case.load.start, len(case.load))
+    assert (other.load.opens != case.load.opens).any()
+    assert (other.seeded(case.settings.seed).load.opens == case.load.opens).all()
 
 
 def test_a_policy_beyond_the_hpa_is_refused() -> None:

@@ -77,7 +77,7 @@ async def test_what_only_counts_on_is_written_every_five_minutes_and_not_more_of
     assert min(waited) >= AT_MOST_EVERY
     assert len(waited) >= 5  # it does count on: else nothing would have to wait
     transitions = [now for (_, was), (_, now) in writes if said(was) != said(now)]
-    assert len(transitions) == len(cluster.events)  # the first forecast is there, and raises the floor: one write
+    assert 1 < len(cluster.events) <= len(transitions)  # nothing is told that is not written too
 
 
 async def test_a_transition_is_written_at_once_whenever_the_last_one_was() -> None:

@@ -41,7 +41,8 @@ Every policy has an HPA of its own and, where it says so, a query of its own, wh
 history; Prometheus scrapes them every {scrape} s, and a tick is due every {tick:g} s. The loads are level, so that
 after the floors are raised nothing is left to write but statuses; HPAs have the status that an HPA controller would
 have written. Requests are counted by the API server. The machine had {cores} cores, on which all of it ran and others
-worked too (load average {load}); seconds are the clock's.
+worked too, at a load average of {load}: a second of the clock is a fraction of one of a core. Where it
+says processor it is seconds of that, all that the process took: ticks, forecasts and what it follows.
 
 """
 
@@ -87,10 +88,13 @@ def tick_table(cases: Mapping[str, Mapping[str, Any]]) -> str:
     """A row for each figure and a column for each case, with what was asked of it."""
     asked: list[tuple[str, str, Callable[[Mapping[str, Any]], str]]] = [
         ("first tick", "", lambda one: f"{one['start']['first_tick_s']:.1f} s"),
-        ("until every floor was raised", "", lambda one: f"{one['start']['all_raised_s']:.0f} s"),
+        ("until every floor was raised", "", lambda one: _raised(one["start"])),
+        ("processor until then", "", lambda one: f"{one['start']['cpu_s']:.0f} s"),
         ("slowest tick until then", "", lambda one: f"{one['start']['slowest_tick_until_then_s']:.1f} s"),
         ("steady tick, median", f"< {TICK_BAR_S:g} s", lambda one: f"{one['steady']['tick_median_s']:.2f} s"),
         ("steady tick, the worst", f"< {TICK_BAR_S:g} s", lambda one: f"{one['steady']['tick_worst_s']:.2f} s"),
+        ("steady tick, processor", "", lambda one: f"{one['steady']['cpu_s_per_tick']:.2f} s"),
+        ("load average meanwhile", "", lambda one: "{:.0f} to {:.0f}".format(*sorted(one["load_average"]))),
         ("writes a minute but for statuses", "0", lambda one: f"{_writes(one['steady'], statuses=False):.1f}"),
         ("statuses a minute and policy", "≤ 0.2",
          lambda one: f"{_writes(one['steady'], statuses=True) / one['policies']:.2f}"),
@@ -117,11 +121,17 @@ def _lead_words(measured: Mapping[str, Any]) -> str:
 
 def _tick_words(measured: Mapping[str, Any]) -> str:
     settings, machine = measured["settings"], measured["machine"]
-    seen = machine["load_average"]
-    loads = f"{min(seen):.0f} to {max(seen):.0f}"
+    seen = [load for one in measured["cases"].values() for load in one["load_average"]]
+    loads = f"{min(seen):.0f} to {max(seen):.0f} for {machine['cores']} cores"
     return _TICK.format(
         days=settings["days"], scrape=settings["scrape_s"], tick=settings["tick_s"], cores=machine["cores"], load=loads
     )
+
+
+def _raised(start: Mapping[str, Any]) -> str:
+    if start["all_raised_s"] is None:
+        return f"{start['not_raised']} not yet when it was stopped"
+    return f"{start['all_raised_s']:.0f} s"
 
 
 def _before(rises: Sequence[Mapping[str, Any]], arm: str) -> str:

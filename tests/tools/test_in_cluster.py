@@ -36,21 +36,23 @@ def a_case(policies: int, queries: int, **more: object) -> dict[str, Any]:
     return {
         "policies": policies,
         "queries": queries,
-        "start": {"first_tick_s": 2.5, "all_raised_s": 400.0, "slowest_tick_until_then_s": 4.0},
+        "start": {"first_tick_s": 2.5, "all_raised_s": 400.0, "slowest_tick_until_then_s": 4.0, "cpu_s": 30.0},
         "steady": {
             "minutes": 5.0,
             "tick_median_s": 0.5,
             "tick_worst_s": 2.0,
             "writes": {"PATCH predictiveautoscalers/status": policies, "PATCH horizontalpodautoscalers": 10},
+            "cpu_s_per_tick": 1.25,
             "cpu_share": 0.25,
             "rss_mib": 150.0,
         },
+        "load_average": [3.0, 1.0],
         **more,
     }
 
 
 TICK = {
-    "machine": {"cores": 2, "load_average": [3.0, 1.0]},
+    "machine": {"cores": 2},
     "settings": {"days": 4, "tick_s": 15.0, "scrape_s": 5},
     "cases": {"one": a_case(1, 1), "each": a_case(500, 500, away={"after_30_s_per_s": 0.5})},
 }
@@ -70,6 +72,14 @@ def test_every_case_of_a_tick_is_a_column() -> None:
     assert "| writes a minute but for statuses | 0 | 2.0 | 2.0 |" in text
     assert "| statuses a minute and policy | ≤ 0.2 | 0.20 | 0.20 |" in text
     assert "| API server away: attempts a second after 30 s | < 1 |  | 0.50 |" in text
+
+
+def test_what_was_not_over_is_said() -> None:
+    case = a_case(40, 40)
+    case["start"] |= {"all_raised_s": None, "not_raised": 7}
+    text = page({"live_tick": {**TICK, "cases": {"each": case}}})
+    assert "| until every floor was raised |  | 7 not yet when it was stopped |" in text
+    assert "| load average meanwhile |  | 1 to 3 |" in text
 
 
 def test_only_what_was_measured_is_read(tmp_path: Path) -> None:

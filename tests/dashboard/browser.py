@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +52,14 @@ class Browser:
         return found["result"].get("value")
 
     def until(self, script: str) -> None:
-        """Returns as soon as the expression holds in the page."""
-        until(lambda: bool(self.ask(script)))
+        """Returns as soon as the expression holds in the page, which may not be there yet to be asked."""
+
+        def holds() -> bool:
+            with suppress(AssertionError):
+                return bool(self.ask(script))
+            return False
+
+        until(holds)
 
     def picture(self) -> bytes:
         """The whole page as a PNG, to look at."""

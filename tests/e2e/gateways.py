@@ -17,25 +17,24 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.cluster.api import Json
-from tests.helpers.processes import ROOT
+from tests.helpers.processes import ROOT, free_port
 
-PORT = 8080
 DRAIN_S = 2.0
 _GONE_WITHIN_S = 20.0
 _HOSTS = 250
 
 
 class Gateway(NamedTuple):
-    """What runs in one pod."""
+    """What runs in one pod, and at which address and port."""
 
     namespace: str
     pod: str
-    address: str
+    at: str
     process: subprocess.Popen[bytes]
 
     @property
     def http(self) -> str:
-        return f"http://{self.address}:{PORT}"
+        return f"http://{self.at}"
 
 
 class Gateways:
@@ -48,6 +47,7 @@ class Gateways:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._addresses = _addresses()
+        self._port = free_port()
         self._running: dict[str, Gateway] = {}
         self._serving: set[str] = set()
         self._ending: list[Gateway] = []
@@ -64,7 +64,7 @@ class Gateways:
         """Addresses of the sockets of those that are ready."""
         with self._lock:
             found = [one for uid, one in self._running.items() if uid in self._serving and one.namespace == namespace]
-        return [f"ws://{one.address}:{PORT}/ws?client_type=service" for one in found]
+        return [f"ws://{one.at}/ws?client_type=service" for one in found]
 
     def count(self, namespace: str) -> int:
         """Processes that run and were not told to end."""
@@ -73,13 +73,14 @@ class Gateways:
 
     def start(self, pod: Json) -> str:
         meta, address = pod["metadata"], next(self._addresses)
-        command = [sys.executable, "-m", "foresail", "gateway", "--host", address, "--port", str(PORT), "--tether"]
+        command = [sys.executable, "-m", "foresail", "gateway", "--tether"]
+        command += ["--host", address, "--port", str(self._port)]
         with (self._folder / f"{meta['name']}.log").open("wb") as log:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=_environ(), stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
             )
         with self._lock:
-            self._running[meta["uid"]] = Gateway(meta["namespace"], meta["name"], address, process)
+            self._running[meta["uid"]] = Gateway(meta["namespace"], meta["name"], f"{address}:{self._port}", process)
             self._tell_prometheus(meta["namespace"])
         return address
 
@@ -121,7 +122,7 @@ class Gateways:
     def _tell_prometheus(self, namespace: str) -> None:
         """Replaces the file in one go: Prometheus may be reading it."""
         groups = [
-            {"targets": [f"{one.address}:{PORT}"], "labels": {"namespace": namespace, "pod": one.pod}}
+            {"targets": [one.at], "labels": {"namespace": namespace, "pod": one.pod}}
             for one in self._running.values()
             if one.namespace == namespace
         ]

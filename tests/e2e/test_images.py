@@ -22,7 +22,7 @@ from websockets.sync.client import connect
 
 from tests.cluster.api import Json
 from tests.cluster.control_plane import ControlPlane
-from tests.helpers.processes import free_port, until
+from tests.helpers.processes import PATIENCE_S, free_port, until
 from tools.environment import SetupFailed
 from tools.images import IMAGES, build, builder_of, name_of, stand_in
 
@@ -61,7 +61,7 @@ def built() -> Mapping[str, str]:
 def once(image: str, *arguments: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
     """What a container said until it ended."""
     call = [*runner(), *_READ_ONLY, *options, image, *arguments]
-    return subprocess.run(call, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(call, capture_output=True, text=True, check=False, timeout=300)
 
 
 @contextmanager
@@ -114,12 +114,13 @@ def test_the_gateway_serves_sockets_and_drains(built: Mapping[str, str]) -> None
                "--env", "FORESAIL_GATEWAY_DRAIN_WINDOW_S=0.1")  # fmt: skip
     with running(built["gateway"], options=options) as process:
         until(lambda: "ready" in answer(f"http://127.0.0.1:{port}/readyz"))
-        with connect(f"ws://127.0.0.1:{port}/ws") as one, connect(f"ws://127.0.0.1:{port}/ws") as other:
-            assert json.loads(other.recv(10))["type"] == "welcome"
+        at = f"ws://127.0.0.1:{port}/ws"
+        with connect(at, open_timeout=PATIENCE_S) as one, connect(at, open_timeout=PATIENCE_S) as other:
+            assert json.loads(other.recv(PATIENCE_S))["type"] == "welcome"
             one.send(json.dumps({"type": "broadcast", "data": "hello"}))
-            assert json.loads(other.recv(10))["data"] == "hello"
+            assert json.loads(other.recv(PATIENCE_S))["data"] == "hello"
             process.terminate()
-            assert process.wait(30) == 0
+            assert process.wait(PATIENCE_S) == 0
 
 
 def test_the_controller_says_what_it_lacks(built: Mapping[str, str]) -> None:
@@ -139,7 +140,7 @@ def test_the_controller_gets_ready_on_a_real_api_server(
                "--env", "FORESAIL_CONTROLLER_LEASE_NAME=image")  # fmt: skip
     with running(built["controller"], "controller", "run", "--kubeconfig", "/kubeconfig", options=options):
         until(lambda: answer(f"http://127.0.0.1:{port}/healthz") == "ok\n")
-        assert "foresail_leader" in answer(f"http://127.0.0.1:{port}/metrics")
+        until(lambda: "foresail_leader" in answer(f"http://127.0.0.1:{port}/metrics"))
 
 
 def test_the_dashboard_answers(built: Mapping[str, str]) -> None:

@@ -115,10 +115,14 @@ class LiveForecasts:
         self._on_made(time.monotonic() - began)
 
     def _next(self) -> Mapping[Wanted, Series]:
-        """Which are made next: of those that have had one as many as go together, and one that has not."""
+        """Which are made next: of those that had one last time as many as go together, and one that had not."""
         due = [one for one, series in self._wanted.items() if self._from.get(one) != series.time(len(series))]
-        again, new = [one for one in due if one in self._made], [one for one in due if one not in self._made]
+        again, new = [one for one in due if self._served(one)], [one for one in due if not self._served(one)]
         return {one: self._wanted[one] for one in (*again[:AT_ONCE], *new[:1])}
+
+    def _served(self, one: Wanted) -> bool:
+        """Whether it had one last time: what fails now would break up the others' batch every minute."""
+        return one in self._made and one not in self._failed
 
     def _keep(self, one: Wanted, made: Forecast | str) -> None:
         if isinstance(made, str):
@@ -129,31 +133,28 @@ class LiveForecasts:
 
     def _forecast(self, some: Mapping[Wanted, Series]) -> dict[Wanted, Forecast | str]:
         """Of each its forecast, or why there is none. One alone where it is new, or another of them has none."""
-        again = {one: series for one, series in some.items() if one in self._made}
-        alone = {one: series for one, series in some.items() if one not in self._made}
+        again = {one: series for one, series in some.items() if self._served(one)}
+        alone = {one: series for one, series in some.items() if not self._served(one)}
         answers: dict[Wanted, Forecast | str] = {}
         try:
             answers |= self._together(again)
-        except ForecasterError:
+        except Exception:  # noqa: BLE001  each alone says what it is
             alone = {**again, **alone}
         for one, series in alone.items():
             try:
                 answers |= self._together({one: series})
             except ForecasterError as error:
                 answers[one] = str(error)
+            except Exception as error:  # noqa: BLE001  one signal must not end the others
+                _LOG.exception("no forecast of %s", one.key.query)
+                answers[one] = f"{type(error).__name__}: {error}; the log has more"
         return answers
 
     def _together(self, some: Mapping[Wanted, Series]) -> dict[Wanted, Forecast]:
-        """Raises ForecasterError where one of them has none."""
+        """Raises where one of them has none: ForecasterError where that is known to happen."""
         asks = [
             Ask(replace(series, name=one.key.query), np.array([len(series) - 1]), one.window)
             for one, series in some.items()
         ]
-        try:
-            made = self._forecaster.forecast(asks) if asks else []
-        except ForecasterError:
-            raise
-        except Exception:
-            _LOG.exception("no forecast of %s", ", ".join(ask.series.name for ask in asks))
-            raise
+        made = self._forecaster.forecast(asks) if asks else []
         return {one: answer.at(0, ask.series) for one, ask, answer in zip(some, asks, made, strict=True)}

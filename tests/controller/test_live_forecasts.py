@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from controller.adapters.prometheus_feed import HISTORY, SignalKey
 from controller.live_forecasts import AT_ONCE, LiveForecasts, Wanted
@@ -156,6 +157,53 @@ async def test_one_without_a_forecast_is_not_the_others_trouble() -> None:
     assert live.newest(good, "connections") is not None
     assert (live.newest(bad, "connections"), live.problem(bad)) == (None, "bad: nothing was measured")
     assert live.problem(good) == ""
+
+
+async def test_one_that_cannot_be_made_any_more_breaks_no_batch_after_the_first() -> None:
+    class Turns(Slow):
+        broken = False
+
+        def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
+            self.together.append(len(asks))
+            if self.broken and any(ask.series.name == "turns" for ask in asks):
+                raise NoForecast("turns: nothing was measured")
+            return RULE.forecast(asks)
+
+    turns = Turns()
+    live, names = LiveForecasts(turns), ("turns", "a", "b", "c")
+    for minutes in (3000, 3001, 3002, 3003):
+        turns.broken = minutes > 3000
+        turns.together.clear()
+        live.ask(wanted(*names, minutes=minutes))
+        await live.settled()
+    assert turns.together == [3, 1]
+    (one, *_) = wanted("turns")
+    assert "nothing was measured" in live.problem(one)
+    turns.broken = False
+    for minutes in (3004, 3005):
+        turns.together.clear()
+        live.ask(wanted(*names, minutes=minutes))
+        await live.settled()
+    assert (turns.together, live.problem(one)) == ([4], "")
+
+
+async def test_what_nobody_thought_of_ends_the_forecasts_of_one_signal_only(caplog: pytest.LogCaptureFixture) -> None:
+    class Odd(Slow):
+        def forecast(self, asks: Sequence[Ask]) -> list[Forecasts]:
+            if any(ask.series.name == "odd" and len(ask.series) > 3000 for ask in asks):
+                raise ValueError("a shape that nobody thought of")
+            return RULE.forecast(asks)
+
+    live = LiveForecasts(Odd())
+    for minutes in (3000, 3001):
+        live.ask(wanted("odd", "a", minutes=minutes))
+        await live.settled()
+    odd, other = wanted("odd", "a")
+    made = live.newest(other, "a")
+    assert made is not None
+    assert made.origin == wanted("a", minutes=3001)[other].time(3000)
+    assert live.problem(odd) == "ValueError: a shape that nobody thought of; the log has more"
+    assert "no forecast of odd" in caplog.text
 
 
 async def test_those_that_have_one_are_made_together_and_new_ones_in_between() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from forecaster.incidents import Incident
@@ -70,10 +70,18 @@ def recurs(rollout: Rollout, among: Sequence[Rollout]) -> bool:
 
 
 def read(status: Mapping[str, Any]) -> Rollouts:
-    """What a policy's status has noted."""
-    noted = status.get("rollouts", {})
-    seen = (Rollout(_time(one["start"]), _time(one["end"]), one["template"]) for one in noted.get("seen", []))
-    return Rollouts(noted.get("template", ""), tuple(seen))
+    """What a policy's status has noted, without what we do not write: whoever may edit a status must stop no tick."""
+    noted = status.get("rollouts") or {}
+    seen = (found for one in noted.get("seen") or [] if (found := _read(one)) is not None)
+    return Rollouts(noted.get("template") or "", tuple(seen))
+
+
+def _read(one: Mapping[str, Any]) -> Rollout | None:
+    try:
+        found = Rollout(_time(one["start"]), _time(one["end"]), one["template"])
+        return found if found.start <= found.end else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def noted(rollouts: Rollouts, *, forget: bool) -> Json:
@@ -94,7 +102,7 @@ def noted(rollouts: Rollouts, *, forget: bool) -> Json:
 
 def news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What a status says of rollouts that the one before did not, in sentences."""
-    known = {one["start"] for one in before.get("rollouts", {}).get("seen", [])}
+    known = {_text(one.start) for one in read(before).seen}
     return [_sentence(one) for one in after.get("rollouts", {}).get("seen", []) if one["start"] not in known]
 
 
@@ -108,7 +116,11 @@ def _sentence(one: Mapping[str, Any]) -> str:
 
 
 def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    """Raises ValueError for what is no moment, such as a time without a zone."""
+    found = datetime.fromisoformat(text)
+    if found.utcoffset() is None:
+        raise ValueError(f"{text}: without a time zone")
+    return found.astimezone(UTC)
 
 
 def _text(at: datetime) -> str:

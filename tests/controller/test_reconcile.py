@@ -195,6 +195,24 @@ async def test_a_write_that_fails_is_said_and_tried_again() -> None:
     assert cluster.hpas[KEY]["spec"]["minReplicas"] == 9
 
 
+@pytest.mark.parametrize(
+    "seen",
+    [
+        [{"start": "2026-03-02T20:30:00Z", "end": "2026-03-02T20:00:00Z", "template": "7c9", "forgotten": True}],
+        [{"start": "2026-03-02T20:00:00", "end": "2026-03-02T20:30:00", "template": "7c9", "forgotten": True}],
+        [{"start": "soon"}],
+    ],
+)
+async def test_a_status_that_another_has_edited_stops_nobody(seen: list[Json]) -> None:
+    """Whoever has the right to write one status would else stop the ticks of a whole cluster, for five weeks."""
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    cluster.policies[KEY]["status"] = {"rollouts": {"template": "7c9", "seen": seen}}
+    cluster.template = "7c9"
+    await ticked(cluster)
+    assert cluster.ready() == ("True", "Followed")
+    assert cluster.hpas[KEY]["spec"]["minReplicas"] == 9
+
+
 async def test_what_nobody_thought_of_ends_one_policy_only(caplog: pytest.LogCaptureFixture) -> None:
     other = a_policy("other", created="2026-03-02T20:00:05Z", unknown=1)
     cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}), other)

@@ -107,7 +107,7 @@ def test_a_status_notes_what_it_is_read_from() -> None:
     }  # fmt: skip
     assert [one["forgotten"] for one in noted(known, forget=False)["rollouts"]["seen"]] == [False, False]
     assert noted(Rollouts(), forget=True) == {}
-    assert read({}) == read({"rollouts": {}}) == Rollouts()
+    assert read({}) == read({"rollouts": {}}) == read({"rollouts": {"template": None, "seen": None}}) == Rollouts()
 
 
 def test_news_say_what_is_not_expected_again_once() -> None:

@@ -64,6 +64,8 @@ class KubeCluster:
         self.on_hpa: Callable[[Json, bool], None] = lambda _, __: None
         self.may_write: Callable[[], bool] = lambda: True
         self._seen: dict[Key, tuple[object, object]] = {}
+        self._named: set[Key] | None = None
+        """What policies name; None where one has changed: to ask them all for each of n HPAs takes n times n."""
         self._specs: dict[Key, int] = {}
         """Of every HPA and ScaledObject, what its spec was when the watch last told of it."""
         self._ours: dict[Key, list[int]] = {}
@@ -81,9 +83,14 @@ class KubeCluster:
         """What a user changed counts, and not what we wrote into the status."""
         metadata = one["metadata"]
         mark = metadata.get("generation"), metadata.get("deletionTimestamp")
-        if kind == "DELETED" or self._seen.get(key_of(one)) != mark:
+        if kind == "DELETED":
+            self._seen.pop(key_of(one), None)
+        elif self._seen.get(key_of(one)) != mark:
             self._seen[key_of(one)] = mark
-            self.on_change()
+        else:
+            return
+        self._named = None
+        self.on_change()
 
     def _hpa_changed(self, kind: str, one: Json) -> None:
         """One that came, went, or of which another wrote the spec counts; the HPA controller's status does not."""
@@ -104,6 +111,8 @@ class KubeCluster:
     def _is_news(self, kind: str, one: Json) -> bool:
         """Whether a policy names it, and what it asks for is not what was last seen of it or written by us."""
         key, mark = _copy_key(one), None if kind == "DELETED" else _mark(one)
+        if mark is None:
+            self._ours.pop(key, None)
         before, ours = self._specs.pop(key, None), self._ours.get(key, [])
         if mark is not None:
             self._specs[key] = mark
@@ -112,12 +121,16 @@ class KubeCluster:
             return False
         if mark == before or key in self._writing:  # the watch may be faster than the answer to our write
             return False
-        return key in named_by(self.policies.values())
+        if self._named is None:
+            self._named = named_by(self.policies.values())
+        return key in self._named
 
     def _pod_changed(self, kind: str, one: Json) -> None:
-        self._ready.learn(kind, one)
+        gone = self._ready.learn(kind, one)
         if kind != "DELETED":
             self._leads.learn(one)
+        elif gone is not None and not any(scaled_by(hpa) == gone for hpa in self._hpas.objects.values()):
+            self._leads.forget(gone)
 
     def lead_time(self, hpa: Json) -> timedelta | None:
         """As the pods that the HPA scales have shown."""

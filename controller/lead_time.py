@@ -39,6 +39,10 @@ class LeadTimes:
         while len(starts) > _LAST:
             starts.popitem(last=False)
 
+    def forget(self, target: Target) -> None:
+        """Of a workload that has no pods any more, and that nobody scales."""
+        self._starts.pop(target, None)
+
     def of(self, target: Target) -> timedelta | None:
         """From a decision to the pods taking traffic, for nine starts in ten; None until five are known."""
         starts = sorted(self._starts.get(target, {}).values())

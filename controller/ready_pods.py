@@ -43,16 +43,23 @@ class ReadyPods:
         self._pods: dict[Target, dict[str, PodSeen]] = {}
         self._targets: dict[tuple[str, str], Target] = {}
 
-    def learn(self, kind: str, pod: Json) -> None:
-        """A pod as a watch tells of it; of one that is DELETED no more than namespace and name are needed."""
+    def learn(self, kind: str, pod: Json) -> Target | None:
+        """A pod as a watch tells of it; of one that is DELETED no more than namespace and name are needed.
+
+        The workload whose last pod has gone by it, which nothing is kept of any more: every job is a workload.
+        """
         key = pod["metadata"].get("namespace", ""), pod["metadata"]["name"]
         if kind == "DELETED":
             target = self._targets.pop(key, None)
             if target is not None:
                 del self._pods[target][key[1]]
+                if not self._pods[target]:
+                    del self._pods[target]
+                    return target
         elif (target := target_of(pod)) is not None:
             self._targets[key] = target
             self._pods.setdefault(target, {})[key[1]] = _seen(pod)
+        return None
 
     def of(self, target: Target) -> Collection[PodSeen]:
         """Those that are there, those on their way out among them."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -16,10 +16,12 @@ from controller.domain import Ownership
 from controller.errors import ClusterError
 from controller.hpa_patch import Change
 from controller.kube_cluster import KubeCluster, hpas_path, policies_path
+from controller.lead_time import FEWEST
 from controller.originals import FINALIZER
 from tests.cluster.api import ApiError
 from tests.cluster.control_plane import ControlPlane, make_namespace
 from tests.cluster.workloads import an_external_metric, an_hpa
+from tests.controller.test_lead_time import a_pod
 from tests.controller.test_subjects import a_policy
 from tests.helpers.processes import until
 from tests.test_crd import CRD
@@ -149,3 +151,62 @@ async def test_whoever_lost_the_lease_meanwhile_writes_nothing(scene: Scene) -> 
     with pytest.raises(ClusterError, match="another leads by now"):
         await scene.cluster.write_finalizers(policy, [FINALIZER])
     assert (await scene.api.get(hpa_path(NAMESPACE, "gateway")))["spec"]["minReplicas"] == 2
+
+
+async def test_a_policy_that_is_made_later_makes_news_of_the_hpa_that_it_names(scene: Scene) -> None:
+    await scene.make("another")
+    await scene.apply("another", spec={"maxReplicas": 20})
+    later = a_policy("later", hpaRef={"name": "another"})
+    later["metadata"] = {"name": "later", "namespace": NAMESPACE}
+    await scene.api.create(policies_path(NAMESPACE), later)
+    await asyncio.to_thread(until, lambda: scene.changes == 2)
+    await scene.apply("another", spec={"maxReplicas": 21})
+    await scene.api.delete(f"{policies_path(NAMESPACE)}/later")
+    await asyncio.to_thread(until, lambda: scene.changes == 3)
+    await scene.apply("another", spec={"maxReplicas": 22})
+    assert [news for _, news in scene.modified] == [False, True, False]
+
+
+class Ends:
+    """Pods of two workloads, of which one is scaled, that are listed and then all deleted."""
+
+    def __init__(self) -> None:
+        owners = ("web-5d4f", "report-5d4f")
+        self.pods = [a_pod(f"{k}", 40, owner=owner) for owner in owners for k in range(FEWEST)]
+        self.may_end = asyncio.Event()
+
+    async def get(self, path: str, _: object = None) -> Json:
+        hpa = an_hpa("web", [])
+        hpa["metadata"] |= {"namespace": "chat", "resourceVersion": "1"}
+        for pod in self.pods:
+            pod["metadata"]["resourceVersion"] = "1"
+        return {"metadata": {"resourceVersion": "1"}, "items": self.pods if path.endswith("/pods") else [hpa]}
+
+    async def watch(self, path: str, *_: object) -> AsyncIterator[Json]:
+        await self.may_end.wait()
+        if path.endswith("/pods"):
+            for pod in self.pods:
+                yield {"type": "DELETED", "object": pod}
+        await asyncio.Event().wait()
+
+
+async def test_lead_times_outlive_the_pods_of_what_an_hpa_scales_and_of_nothing_else() -> None:
+    """A workload at zero is not to be learned anew, and a job a minute not to be kept for a year."""
+    ends = Ends()
+    cluster = KubeCluster(cast("Api", ends), "", "one")
+    web, report = an_hpa("web", []), an_hpa("report", [])
+    for hpa in (web, report):
+        hpa["metadata"]["namespace"] = "chat"
+    tasks = [asyncio.create_task(one.run()) for one in (cluster.reflectors[1], cluster.pods)]
+    for one in (cluster.reflectors[1], cluster.pods):
+        await one.until_synced()
+    lead = cluster.lead_time(web)
+    assert lead is not None
+    assert cluster.lead_time(report) == lead
+    ends.may_end.set()
+    await asyncio.to_thread(until, lambda: not cluster.pods.objects)
+    assert cluster.lead_time(web) == lead
+    assert cluster.lead_time(report) is None
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

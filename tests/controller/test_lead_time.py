@@ -51,6 +51,16 @@ def test_only_the_first_readiness_counts() -> None:
     assert start_of(a_pod("a", None)) is None
 
 
+def test_what_is_forgotten_is_learned_anew() -> None:
+    leads = LeadTimes()
+    for k in range(FEWEST):
+        leads.learn(a_pod(str(k), 40))
+    leads.forget(("chat", "Job", "never seen"))
+    assert leads.of(WEB) is not None
+    leads.forget(WEB)
+    assert leads.of(WEB) is None
+
+
 @given(st.lists(st.floats(0, 3000), min_size=FEWEST, max_size=50))
 def test_nine_starts_in_ten_are_no_longer(starts: list[float]) -> None:
     leads = LeadTimes()

@@ -57,3 +57,13 @@ def test_of_a_pod_is_kept_its_template_when_it_was_made_and_whether_it_goes() ->
     ready.learn("MODIFIED", a_pod("going", 30))
     ready.learn("DELETED", a_pod("going", 30))
     assert list(ready.of(WEB)) == []
+
+
+def test_nothing_is_kept_of_a_workload_whose_last_pod_has_gone() -> None:
+    """A job a minute would else be half a million workloads in a year."""
+    ready = told(a_pod("a", 0), a_pod("b", 0))
+    assert ready.learn("DELETED", a_pod("a", 0)) is None
+    assert ready.learn("DELETED", a_pod("b", 0)) == WEB
+    assert ready.learn("DELETED", a_pod("b", 0)) is None
+    assert not vars(ready)["_pods"]
+    assert not vars(ready)["_targets"]

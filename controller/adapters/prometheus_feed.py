@@ -97,6 +97,8 @@ class Feed:
         self._checked: set[SignalKey] = set()
         self._complete: dict[SignalKey, datetime] = {}
         self._asked: dict[SignalKey, int] = {}
+        self._trouble: dict[SignalKey, tuple[Problem, str]] = {}
+        """What was wrong with those that were asked last, until they are asked again."""
         self._reads = 0
         self._spent = self._spent_on = 0.0
 
@@ -106,19 +108,30 @@ class Feed:
         One that does is asked for the first signal in turn, and for the others only where a bin has ended since.
         """
         for gone in (self._series.keys() | self._complete.keys() | self._asked.keys()) - set(keys):
-            for known in (self._series, self._complete, self._asked):
+            for known in (self._series, self._complete, self._asked, self._trouble):
                 known.pop(gone, None)
             self._checked.discard(gone)
         away: dict[str, ForecasterError | None] = {}
         self._reads, self._spent, self._spent_on = self._reads + 1, 0.0, 0.0
         found = {key: self._one(key, now, away) for key in self._in_turn(keys)}
+        for key, fed in found.items():
+            if self._asked.get(key) == self._reads:
+                self._trouble.pop(key, None)
+                if fed.problem is not None:
+                    self._trouble[key] = fed.problem, fed.text
         for url in self._readers.keys() - {key.url for key in keys}:
             self._readers.pop(url).close()
         return found
 
     def _in_turn(self, keys: Collection[SignalKey]) -> list[SignalKey]:
-        """First who was asked longest ago: a query that is always too slow must not keep others from being asked."""
-        return sorted(keys, key=lambda key: (self._asked.get(key, 0), key))
+        """First who was asked longest ago, and a read later whose own query had no answer then: one that is always too
+        slow must not keep others from being asked, nor say in every other read that their server is away."""
+
+        def turn(key: SignalKey) -> tuple[int, bool, SignalKey]:
+            late = self._trouble.get(key, (None, ""))[0] is Problem.UNAVAILABLE
+            return self._asked.get(key, 0) + late, late, key
+
+        return sorted(keys, key=turn)
 
     def close(self) -> None:
         for reader in self._readers.values():
@@ -133,10 +146,11 @@ class Feed:
                 raise problem
             if before is not None and key.url in away and self._complete.get(key) == end:
                 return self._judged(key, before, now)
-            if before is None and self._spent > self._beginning.total_seconds():
-                return Fed()
-            if before is not None and self._spent_on > self._going_on.total_seconds():
-                return self._judged(key, before, now)
+            spent, room = (self._spent, self._beginning) if before is None else (self._spent_on, self._going_on)
+            if spent > room.total_seconds():
+                if key in self._trouble:
+                    return Fed(before, *self._trouble[key])
+                return Fed() if before is None else self._judged(key, before, now)
             self._complete.pop(key, None)
             self._asked[key] = self._reads
             series = self._read(key, now)

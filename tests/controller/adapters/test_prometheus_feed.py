@@ -125,18 +125,47 @@ def test_a_slow_query_does_not_keep_the_others_from_being_asked() -> None:
         assert any(one.params.get("query") == "b" for one in server.asked)
 
 
+def test_a_query_that_is_always_too_slow_degrades_nobody_else() -> None:
+    """Its server would else be away in every other read, with an event and a status of every policy each time."""
+
+    def answer(asked: Asked) -> Answer:
+        body = json.dumps({"status": "success", "data": {"resultType": "", "result": one_series(asked)}}).encode()
+        return Answer(body, hangs="slow" in asked.params.get("query", ""))
+
+    with a_server(answer) as server:
+        made = Feed(lambda url: PrometheusSource(url, timeout=timedelta(seconds=0.2), retries=0), history=DAY)
+        keys = [SignalKey(server.url, query, Kind.STOCK) for query in ("a_slow", "b", "c", "d_slow")]
+        reads = [made.read(keys, END + k * MINUTE) for k in range(6)]
+        made.close()
+        problems = [[found[key].problem for key in keys[1:3]] for found in reads[1:]]
+        assert problems == [[None, None]] * 5
+        assert all(reads[-1][key].problem is Problem.UNAVAILABLE for key in (keys[0], keys[3]))
+        for slow in ("a_slow", "d_slow"):
+            assert sum(one.params.get("query") == slow for one in server.asked) >= 2
+
+
+def test_what_is_wrong_with_one_stays_so_until_it_is_asked_again(prometheus: RunningPrometheus) -> None:
+    """A policy would else be well again in every read in which its turn does not come, and tell so."""
+    made = Feed(source, history=DAY, beginning=timedelta(0), going_on=timedelta(0))
+    keys = [SignalKey(prometheus.url, f"nothing_of_that_name + {n}", Kind.STOCK) for n in range(3)]
+    seen = [[one.problem for one in made.read(keys, END + k * MINUTE).values()].count(Problem.EMPTY) for k in range(5)]
+    made.close()
+    assert seen == [1, 2, 3, 3, 3]
+
+
+def one_series(asked: Asked) -> list[object]:
+    """Of one bin, whatever is asked."""
+    metric = {"name": asked.params.get("query", "")}
+    if asked.path.endswith("query"):
+        return [{"metric": metric, "value": [END.timestamp(), "5"]}]
+    return [{"metric": metric, "values": [[float(asked.params["end"]), "5"]]}]
+
+
 def test_while_no_bin_has_ended_one_query_says_whether_the_server_is_there() -> None:
     state = {"there": True}
 
     def answer(asked: Asked) -> Answer:
-        query = asked.params.get("query", "")
-        metric = {"name": query}
-        if asked.path.endswith("query"):
-            result: list[object] = [{"metric": metric, "value": [END.timestamp(), "5"]}]
-        else:
-            last = float(asked.params["end"])
-            result = [{"metric": metric, "values": [[last, "5"]]}]
-        body = json.dumps({"status": "success", "data": {"resultType": "", "result": result}}).encode()
+        body = json.dumps({"status": "success", "data": {"resultType": "", "result": one_series(asked)}}).encode()
         return Answer(body, 200 if state["there"] else 503)
 
     keys = ["a", "b", "c"]

@@ -21,7 +21,8 @@ class RolloutWatch:
     """The rollouts that are under way."""
 
     def __init__(self) -> None:
-        self._begun: dict[Target, datetime] = {}
+        self._begun: dict[Target, tuple[datetime, datetime]] = {}
+        """Since when, and when they were last looked at."""
 
     def look(
         self, target: Target, pods: Collection[PodSeen], template: str, now: datetime
@@ -35,15 +36,30 @@ class RolloutWatch:
             return template, None
         newest = max(there, key=lambda one: one.created).template
         ours = [one for one in there if one.template == newest]
-        mixed = len(ours) < len(there)
-        began, seen_before = self._begun.get(target), target in self._begun
+        others = [one.created for one in there if one.template != newest]
+        began = under_way = self._under_way(target, now)
         if began is None:
-            if newest == template or not (template or mixed):
+            if newest == template or not (template or others):
                 return newest, None
-            began = self._begun[target] = min(one.created for one in ours)
-        going_on = mixed or any(one.ready_since is None and not one.going for one in ours)
+            began = _first(ours, others)
+        going_on = bool(others) or any(one.ready_since is None and not one.going for one in ours)
         if going_on and now - began < LONGEST:
+            self._begun[target] = began, now
             return template, None
-        del self._begun[target]
-        ended = now if seen_before else max((one.ready_since for one in ours if one.ready_since), default=now)
-        return newest, Rollout(began, min(ended, began + LONGEST), newest)
+        new = {one.template for one in there} - {one.template for one in there if one.created < began}
+        if others and not new:
+            return newest, None  # a canary that waits, and an HPA that scales both templates
+        ended = now if under_way else max((one.ready_since for one in ours if one.ready_since), default=now)
+        rolled_out = min(new) if others and newest not in new else newest
+        return newest, Rollout(began, max(began, min(ended, began + LONGEST)), rolled_out)
+
+    def _under_way(self, target: Target, now: datetime) -> datetime | None:
+        """Since when; None where none is, or none that was looked at for so long that it is another one by now."""
+        began, looked_at = self._begun.pop(target, (None, now))
+        return began if now - looked_at < LONGEST else None
+
+
+def _first(ours: Collection[PodSeen], others: Collection[datetime]) -> datetime:
+    """When the first of the newest template was made; of one that comes back, since the last of the others was."""
+    last = max(others, default=None)
+    return min(one.created for one in ours if last is None or one.created >= last)

@@ -46,8 +46,9 @@ class Rollouts:
     seen: tuple[Rollout, ...] = ()
 
     def after(self, template: str, rollout: Rollout | None, now: datetime) -> Rollouts:
-        """With what was seen by now, and without what is of no use any more."""
-        seen = self.seen if rollout is None else (*self.seen, rollout)
+        """With what was seen by now, once, and without what is of no use any more."""
+        known = rollout is None or any(one.start == rollout.start for one in self.seen)
+        seen = self.seen if known or rollout is None else (*self.seen, rollout)
         return Rollouts(template, tuple(one for one in seen if now - one.end < KEPT)[-MOST:])
 
     @property

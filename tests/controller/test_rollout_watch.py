@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from controller.ready_pods import PodSeen
 from controller.rollout_watch import LONGEST, RolloutWatch
-from controller.rollouts import Rollout
+from controller.rollouts import Rollout, Rollouts
 from tests.controller.test_lead_time import WEB
 from tests.helpers.builders import at
 
@@ -83,6 +83,46 @@ def test_what_is_stuck_or_drains_for_long_ends_and_does_not_begin_anew() -> None
     assert told(watch, "a", late + 10, *pods) == ("b", Rollout(at(seconds=3), at(seconds=late), "b"))
     assert told(watch, "b", late + 25, *pods) == ("b", None)
     assert told(watch, "b", late + 40, pods[1]) == ("b", None)
+
+
+def test_a_canary_that_waits_is_one_rollout_however_often_both_templates_are_scaled() -> None:
+    """A Deployment that is paused half way gives pods of both templates to whoever scales it."""
+    watch, known, pods = RolloutWatch(), Rollouts("a"), [pod("a", -9000), pod("a", -8000), pod("b", 0)]
+    for seconds in range(15, 86_400, 15):
+        scaled = seconds // 1800
+        now = [*pods, *(pod("ab"[k % 2], k * 1800) for k in range(max(1, scaled - 3), scaled + 1))]
+        known = known.after(*told(watch, known.template, seconds, *now), at(seconds=seconds))
+    assert known.seen == (Rollout(at(), at(seconds=LONGEST.total_seconds()), "b"),)
+
+
+def test_an_undo_after_long_begins_with_the_first_pod_that_it_makes() -> None:
+    """The pods of the old template that were never replaced were made at another time, in which nothing happened."""
+    watch, old, stuck = RolloutWatch(), pod("a", -9000), pod("b", 0, ready=False)
+    late = 2 * LONGEST.total_seconds()
+    for seconds in (15.0, late / 2 + 15, late):
+        template, _ = told(watch, "a" if seconds < late else "b", seconds, old, stuck)
+    assert template == "b"
+    assert told(watch, "b", late + 15, old, stuck, pod("a", late + 10, ready=False)) == ("b", None)
+    assert told(watch, "b", late + 45, old, pod("a", late + 10)) == (
+        "a", Rollout(at(seconds=late + 10), at(seconds=late + 45), "a")
+    )  # fmt: skip
+
+
+def test_one_that_nobody_looked_at_for_long_is_another_one() -> None:
+    """The workload was scaled to zero on the way, and comes back days later."""
+    watch, later = RolloutWatch(), 86_400.0
+    assert told(watch, "a", 15, pod("a", -9000), pod("b", 3, ready=False)) == ("a", None)
+    assert told(watch, "a", 30) == ("a", None)
+    assert told(watch, "a", later + 15, pod("b", later + 10, ready=False)) == ("a", None)
+    assert told(watch, "a", later + 45, pod("b", later + 10)) == (
+        "b", Rollout(at(seconds=later + 10), at(seconds=later + 45), "b")
+    )  # fmt: skip
+
+
+def test_none_ends_before_it_starts_where_the_clock_is_behind_the_servers() -> None:
+    watch, fast = RolloutWatch(), 1200
+    assert told(watch, "a", 15, pod("a", -9000), pod("b", fast, ready=False)) == ("a", None)
+    assert told(watch, "a", 45, pod("b", fast)) == ("b", Rollout(at(seconds=fast), at(seconds=fast), "b"))
 
 
 def test_one_of_a_workload_is_none_of_another_and_pods_without_a_template_tell_nothing() -> None:

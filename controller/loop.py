@@ -23,6 +23,9 @@ from controller.onlooker import Onlooker
 from controller.reconcile import Reconciler
 
 Json = dict[str, Any]
+MOST_EARLY = 20
+"""Ticks in a row that changes bring forward; each that comes by itself makes good for one. Two who fight over an HPA,
+or over a policy, would else have us tick, write and tell as often as they do."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -63,6 +66,7 @@ class Loop:
         self._settings = settings
         self._elector = Elector(api, settings.lease_in, settings.lease_name, settings.identity, settings.timing)
         self._soon = asyncio.Event()
+        self._early = MOST_EARLY
         self._busy: set[asyncio.Task[None]] = set()
         metrics.follow(lambda: self.leading, cluster.silences)
         cluster.may_write = lambda: self.leading
@@ -99,14 +103,17 @@ class Loop:
             await self._pause(began)
 
     async def _pause(self, began: float) -> None:
-        """Until the next tick is due, or a policy has changed; while another leads, until that may have ended."""
+        """Until the next tick is due, or something has changed; while another leads, until that may have ended."""
         rest = self._settings.tick_s - (time.monotonic() - began) if self.leading else self._settings.timing.retry / 2
+        leading = self.leading
+        change = self._soon if self._early or not leading else asyncio.Event()
         try:
             async with asyncio.timeout(max(0.0, rest)):
-                await self._soon.wait()
+                await change.wait()
+            self._early -= leading
             await asyncio.sleep(0.2)  # several changes together are one tick
         except TimeoutError:
-            pass
+            self._early = min(MOST_EARLY, self._early + 1)
 
     async def _tick(self) -> None:
         began = time.monotonic()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from itertools import count
 
 import pytest
@@ -15,8 +16,12 @@ from prometheus_client import CollectorRegistry
 from controller.adapters.kube.api import Api
 from controller.adapters.kube.hpa_writer import hpa_path
 from controller.cluster_metrics import ClusterMetrics
+from controller.deciding import Outcome
 from controller.kube_cluster import policies_path
+from controller.loop import MOST_EARLY
+from controller.onlooker import Onlooker
 from controller.originals import ANNOTATION, FINALIZER
+from controller.subjects import Key, Refusal
 from tests.cluster.metrics_server import Measured
 from tests.controller.live import (
     Stage,
@@ -176,3 +181,28 @@ async def test_a_change_of_the_hpa_does_not_wait_for_the_next_tick(stage: Stage,
         await until(lambda: stage.condition("Ready") == ("False", "HpaNotFound"))
         await apply(owner, the_hpa(stage.namespace))
         await until(lambda: stage.hpa["spec"]["minReplicas"] == 12)
+
+
+async def test_who_fights_over_an_hpa_does_not_make_the_ticks_run_hot(stage: Stage, owner: Api) -> None:
+    """A change brings a tick forward twenty times; then they come when they are due, which is ten minutes away here."""
+
+    class Counts(Onlooker):
+        ticks = 0
+
+        def ticked(self, found: Mapping[Key, Outcome | Refusal]) -> None:
+            self.ticks += bool(found)
+
+    path, counts = hpa_path(stage.namespace, "gateway"), Counts()
+    await make_policy(owner, stage)
+    async with controller(stage, World(), onlooker=counts, tick_s=600.0):
+        for most in count(20):
+            if counts.ticks > MOST_EARLY:
+                break
+            seen = counts.ticks
+            await owner.patch(path, {"spec": {"maxReplicas": most}})
+            await until(lambda seen=seen: counts.ticks > seen)  # type: ignore[misc]
+        for most in (70, 80, 90):
+            await owner.patch(path, {"spec": {"maxReplicas": most}})
+            before = renewed(stage)
+            await until(lambda before=before: renewed(stage) != before)  # type: ignore[misc]
+        assert counts.ticks == 1 + MOST_EARLY

@@ -115,6 +115,8 @@ class Reconciler:
         for gone in self._known.keys() - found.keys():
             del self._known[gone]
         followed_ones = {key: one for key, one in found.items() if isinstance(one, Subject)}
+        for uid in self._noted.keys() - {one.hpa["metadata"].get("uid") for one in followed_ones.values()}:
+            del self._noted[uid]
         began = time.monotonic()
         fed = await self._read(followed_ones, now)
         read_at, self._planned_s = time.monotonic(), 0.0

@@ -321,6 +321,15 @@ async def test_a_copy_of_the_hpa_is_not_the_policys() -> None:
     assert not cluster.events or cluster.events[-1].reason != "FloorReset"
 
 
+async def test_nothing_is_kept_of_hpas_that_are_gone() -> None:
+    """Where every branch has a preview that is made again and again, each with an HPA of another uid."""
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    reconciler = await ticked(cluster)
+    assert list(vars(reconciler)["_noted"]) == [cluster.hpas.pop(KEY)["metadata"]["uid"]]
+    await reconciler.tick(at(1))
+    assert not vars(reconciler)["_noted"]
+
+
 @pytest.mark.parametrize(("left", "owners"), [(9, 2), (3, 3)])
 async def test_a_note_that_was_dropped_is_put_back(left: int, owners: int) -> None:
     """A replace (kubectl replace, helm --force) drops the note, and mostly the floor with it."""

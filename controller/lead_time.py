@@ -21,6 +21,8 @@ LONGEST = timedelta(minutes=14)
 FEWEST = 5
 _LAST = 50
 _SHARE = 0.9
+_BEHIND = {"rollouts-pod-template-hash": "Rollout", "pod-template-hash": "Deployment"}
+"""Labels of the pods of a ReplicaSet, and what has made it."""
 
 
 class LeadTimes:
@@ -58,12 +60,14 @@ def scaled_by(hpa: Json) -> Target:
 
 
 def target_of(pod: Json) -> Target | None:
-    """What a pod belongs to: the Deployment behind its ReplicaSet, by the name that Deployments give them."""
+    """What a pod belongs to: the Deployment, or Argo Rollout, behind its ReplicaSet, by the name that it gives it."""
     for owner in pod["metadata"].get("ownerReferences") or []:
         if owner.get("controller"):
             namespace, kind, name = pod["metadata"]["namespace"], owner["kind"], owner["name"]
-            if kind == "ReplicaSet" and "pod-template-hash" in pod["metadata"].get("labels", {}):
-                return namespace, "Deployment", name.rpartition("-")[0]
+            labels = pod["metadata"].get("labels") or {}
+            for label, behind in _BEHIND.items():
+                if kind == "ReplicaSet" and label in labels:
+                    return namespace, behind, name.rpartition("-")[0]
             return namespace, kind, name
     return None
 

@@ -17,8 +17,8 @@ Json = dict[str, Any]
 MEASURED_AFTER = timedelta(seconds=60)
 """Of readiness: kubelets measure over some 15 s, metrics-server scrapes them every 15 s, an HPA looks as often."""
 
-_TEMPLATES = ("pod-template-hash", "controller-revision-hash")
-"""Labels by which Deployments, and StatefulSets, say of which template a pod is."""
+_TEMPLATES = ("pod-template-hash", "controller-revision-hash", "rollouts-pod-template-hash")
+"""Labels by which Deployments, StatefulSets, and Argo's Rollouts say of which template a pod is."""
 
 
 @dataclass(frozen=True, slots=True)

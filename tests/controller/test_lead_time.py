@@ -77,6 +77,7 @@ def test_nine_starts_in_ten_are_no_longer(starts: list[float]) -> None:
     ("kind", "name", "labels", "expected"),
     [
         ("ReplicaSet", "web-front-5d4f", {"pod-template-hash": "5d4f"}, ("chat", "Deployment", "web-front")),
+        ("ReplicaSet", "web-front-5d4f", {"rollouts-pod-template-hash": "5d4f"}, ("chat", "Rollout", "web-front")),
         ("ReplicaSet", "bare", {}, ("chat", "ReplicaSet", "bare")),
         ("StatefulSet", "db", {}, ("chat", "StatefulSet", "db")),
     ],

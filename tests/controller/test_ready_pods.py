@@ -54,6 +54,10 @@ def test_of_a_pod_is_kept_its_template_when_it_was_made_and_whether_it_goes() ->
     assert list(ready.of(("chat", "StatefulSet", "web"))) == [
         PodSeen("web-7d", at(), at(seconds=5), going=False)
     ]  # fmt: skip
+    of_argo = a_pod("argo", 5)
+    of_argo["metadata"]["labels"] = {"rollouts-pod-template-hash": "6b8"}
+    ready.learn("ADDED", of_argo)
+    assert [one.template for one in ready.of(("chat", "Rollout", "web"))] == ["6b8"]
     ready.learn("MODIFIED", a_pod("going", 30))
     ready.learn("DELETED", a_pod("going", 30))
     assert list(ready.of(WEB)) == []

@@ -18,6 +18,8 @@ Target = tuple[str, str, str]
 SYNC = timedelta(seconds=15)
 LONGEST = timedelta(minutes=14)
 """A forecast reaches fifteen minutes; what takes longer to start cannot be met by it."""
+NO_START = timedelta(hours=1)
+"""A pod that became ready so late had been before, and was not for a while, as when what it needs was away."""
 FEWEST = 5
 _LAST = 50
 _SHARE = 0.9
@@ -73,12 +75,13 @@ def target_of(pod: Json) -> Target | None:
 
 
 def start_of(pod: Json) -> timedelta | None:
-    """From its creation to its readiness; None where it is not ready, or has been restarted."""
+    """From its creation to its readiness; None where it is not ready, or has been restarted, or was ready before."""
     status: Mapping[str, Any] = pod.get("status", {})
     if any(one.get("restartCount", 0) for one in status.get("containerStatuses") or []):
         return None
     for one in status.get("conditions") or []:
         if one["type"] == "Ready" and one["status"] == "True" and one.get("lastTransitionTime"):
             created = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
-            return max(timedelta(0), datetime.fromisoformat(one["lastTransitionTime"]) - created)
+            start = max(timedelta(0), datetime.fromisoformat(one["lastTransitionTime"]) - created)
+            return start if start < NO_START else None
     return None

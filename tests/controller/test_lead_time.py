@@ -51,6 +51,14 @@ def test_only_the_first_readiness_counts() -> None:
     assert start_of(a_pod("a", None)) is None
 
 
+def test_pods_that_are_ready_again_days_later_tell_of_no_start() -> None:
+    """As whoever begins to look finds them, after an outage of what they need."""
+    leads = LeadTimes()
+    for k in range(2 * FEWEST):
+        leads.learn(a_pod(str(k), 40 if k % 2 else 2 * 86_400))
+    assert leads.of(WEB) == SYNC + timedelta(seconds=40)
+
+
 def test_what_is_forgotten_is_learned_anew() -> None:
     leads = LeadTimes()
     for k in range(FEWEST):

@@ -182,7 +182,9 @@ def _value(where: str, raw: object) -> float:
     try:
         value = float(text.replace("_", "?"))  # float() would take 1_000 for a thousand
     except ValueError:
-        raise BadHistory(f"{where}: value {_shown(text)}; expected a number") from None
+        raise BadHistory(
+            f"{where}: value {_shown(text)}; expected a number; leave the row out where nothing was measured"
+        ) from None
     if not math.isfinite(value):
         raise BadHistory(
             f"{where}: value {_shown(text)}; expected a finite number; leave the row out where nothing was measured"

@@ -35,8 +35,8 @@ def _check_total(metric: MetricSpec) -> None:
     if metric.source not in _TOTALS:
         raise BadPolicy(
             f"hpa metric {metric.key}: {metric.source} metrics are of single pods, which a replay of histories does not"
-            " have; in a copy of the manifest, leave it out or write it as an External metric with averageValue, named"
-            " like a signal"
+            " have; in a copy of the manifest, write it as an External metric with averageValue, named like a signal,"
+            " or leave it out where there are others (an HPA without any is one on CPU)"
         )
     if metric.target_type is not TargetType.AVERAGE_VALUE:
         raise BadPolicy(

@@ -160,7 +160,8 @@ def unmeasured(load: Load) -> list[str]:
         for first, stop in gaps(load)
     ]
     minutes = unmeasured_minutes(load)
-    return [*said, f"{minutes:,.0f} minutes were not measured: not scored."] if minutes else said
+    counted = "1 minute was" if round(minutes) == 1 else f"{minutes:,.0f} minutes were"
+    return [*said, f"{counted} not measured: not scored."] if minutes else said
 
 
 def unmeasured_minutes(load: Load) -> float:

@@ -82,7 +82,7 @@ def sentences(suggestion: Suggested, given: HpaSpec) -> list[str]:
         ]
     return [
         *gone,
-        f"{days} {_called(found.policy)} would have cost least, with no more overload than the HPA:"
+        f"{days}, '{_called(found.policy)}' would have cost least, with no more overload than the HPA:"
         f" {_figures(found.score, stock)}; the HPA {_figures(found.hpa, stock)}.",
         f"In the part replayed it would have had {_figures(suggestion.score, stock)}; the HPA"
         f" {_figures(suggestion.hpa, stock)}.",

@@ -121,7 +121,10 @@ def lines(*rows: str) -> str:
         (lines("2026-01-05T00:04:00Z,inf"), "line 6: value 'inf'; expected a finite number"),
         (lines("2026-01-05T00:04:00Z,1e400"), "line 6: value '1e400'; expected a finite number"),
         (lines("2026-01-05T00:04:00Z,1.1e15"), "line 6: value 1.1e.15 is larger than 1e.15; is the unit right"),
-        (lines("2026-01-05T00:04:00Z,many"), "line 6: value 'many'; expected a number"),
+        (
+            lines("2026-01-05T00:04:00Z,many"),
+            "line 6: value 'many'; expected a number; leave the row out where nothing was measured",
+        ),
         (lines("2026-01-05T00:04:00Z,1_000"), "line 6: value '1_000'; expected a number"),
         (lines("noon,1"), "line 6: timestamp 'noon'; expected ISO 8601, for example"),
         (lines("1767571440,1"), "line 6: timestamp '1767571440'; expected ISO 8601"),

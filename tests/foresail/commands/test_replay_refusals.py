@@ -42,6 +42,8 @@ def test_an_hpa_on_what_pods_use_is_refused(history: Path, capsys: pytest.Captur
     cpu = "type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}"
     said = refusal(capsys, history, "--hpa", an_hpa(history, cpu))
     assert "hpa metric cpu: Resource metrics are of single pods" in said
+    assert "write it as an External metric" in said
+    assert "an HPA without any is one on CPU" in said
 
 
 def test_an_hpa_within_narrower_bounds_than_the_policys_is_refused(

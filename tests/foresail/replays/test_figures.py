@@ -13,6 +13,7 @@ from forecaster.series import Kind
 from foresail.output import to_json
 from foresail.replays.arms import ARMS, FORESAIL, HPA
 from foresail.replays.figures import against_hpa, arm_table, short_lead, title, to_dict, unmeasured
+from tests.helpers.histories import MINUTE, a_series
 from tests.helpers.replays import STEPS, a_case, a_history, a_replayed
 
 STOCK = a_replayed(a_case(a_history(name="connections", kind=Kind.STOCK), a_history(STEPS / 4, "messages"), hours=2))
@@ -95,6 +96,13 @@ def test_what_was_not_measured_is_said_and_a_gap_is_named(missing: int, sentence
     assert told["unknown_minutes"] == 5 * missing
     assert isinstance(told["gaps"], list)
     assert len(told["gaps"]) == (missing > 15)
+
+
+def test_one_minute_is_told_as_one() -> None:
+    minutes = np.full(240, 100.0)
+    minutes[200] = np.nan
+    case = a_case(replace(a_series(minutes, MINUTE, name="load"), kind=Kind.FLOW))
+    assert unmeasured(case.load) == ["1 minute was not measured: not scored."]
 
 
 def test_the_share_of_the_targets_is_of_those_given() -> None:

@@ -69,7 +69,7 @@ def test_with_the_future_known_both_levers_are_suggested_and_told() -> None:
     assert found.score.pod_minutes < found.hpa.pod_minutes
     text = sentences(found, case.hpa)
     assert re.match(
-        r"In the 0\.2 days before target to 45, ratio \d+ would have cost least, with no more overload than the HPA: ",
+        r"In the 0\.2 days before, 'target to 45, ratio \d+' would have cost least, with no more overload than",
         text[0],
     )
     assert text[1].startswith(f"In the part replayed it would have had {found.score.overload_minutes:,.1f} overload")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from controller.domain import Bounds, Mode, Policy, Signal, usual_ramp
+from controller.errors import BadPolicy
 from controller.simulation.hpa_spec import HpaSpec
 from controller.simulation.load import TICK, Load, load_from_series
-from controller.simulation.pilot import check_bounds
 from controller.simulation.world import WorldSettings
 from forecaster.forecast import Forecaster
 from forecaster.incidents import Incident, Unrepeated, without
@@ -87,7 +87,19 @@ def case_of(
 
     Raises BadPolicy where policy and HPA contradict each other, and BadHistory where the histories cannot be one load.
     """
-    check_bounds(policy, hpa)
+    policy = within(policy, hpa)
     load = load_from_series(stretch.of(series), TICK, settings.session, settings.seed)
     seen = tuple(s.part(0, min(len(s), s.index(load.time(len(load) - 1)) + 1)) for s in series)
     return Case(seen, load, replace(policy, mode=Mode.ACTIVE), hpa, settings, forecaster)
+
+
+def within(policy: Policy, hpa: HpaSpec) -> Policy:
+    """The policy within the HPA's limits, as the controller follows it. Raises BadPolicy where none of it is within."""
+    least, most = policy.bounds.min_replicas, policy.bounds.max_replicas
+    if least > hpa.max_replicas:
+        raise BadPolicy(
+            f"bounds.minReplicas {least}, but the HPA's maxReplicas is {hpa.max_replicas}; lower the one or raise the"
+            " other"
+        )
+    most = max(min(most, hpa.max_replicas), hpa.min_replicas)
+    return replace(policy, bounds=Bounds(min(max(least, hpa.min_replicas), most), most))

@@ -46,13 +46,11 @@ def test_an_hpa_on_what_pods_use_is_refused(history: Path, capsys: pytest.Captur
     assert "an HPA without any is one on CPU" in said
 
 
-def test_an_hpa_within_narrower_bounds_than_the_policys_is_refused(
-    history: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_hpa_that_ends_where_the_policy_begins_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     policy = history.with_name("policy.yaml")
-    policy.write_text(POLICY)
+    policy.write_text(POLICY.replace("minReplicas: 2", "minReplicas: 20"))
     said = refusal(capsys, history, "--policy", str(policy), "--hpa", an_hpa(history, most=10))
-    assert "bounds: 2..50 replicas, but the HPA allows 2..10" in said
+    assert "bounds.minReplicas 20, but the HPA's maxReplicas is 10" in said
 
 
 @pytest.mark.parametrize(

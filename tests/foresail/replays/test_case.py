@@ -13,7 +13,7 @@ from controller.errors import BadPolicy
 from controller.simulation.replay import hpa_for
 from forecaster.errors import BadHistory
 from forecaster.series import Kind
-from foresail.replays.case import Stretch, case_of
+from foresail.replays.case import Stretch, case_of, within
 from tests.helpers.histories import MINUTE, MONDAY, a_series
 from tests.helpers.replays import a_case, a_history
 
@@ -58,8 +58,26 @@ def test_another_seed_draws_other_connections_of_the_same_load() -> None:
     assert (other.seeded(case.settings.seed).load.opens == case.load.opens).all()
 
 
+@pytest.mark.parametrize(
+    ("asked", "followed"),
+    [((1, 90), (1, 80)), ((2, 200), (2, 80)), ((5, 9), (5, 9)), ((80, 90), (80, 80))],
+)
+def test_a_policy_is_followed_within_the_hpa_as_in_a_cluster(asked: tuple[int, int], followed: tuple[int, int]) -> None:
+    case = a_case()
+    policy = replace(case.policy, bounds=Bounds(*asked))
+    made = case_of(case.series, Stretch(0, timedelta(1)), policy, hpa_for(case.policy), case.settings, case.forecaster)
+    assert made.policy.bounds == Bounds(*followed)
+
+
+def test_a_floor_that_the_hpa_has_by_itself_is_the_least() -> None:
+    case = a_case()
+    hpa = replace(hpa_for(case.policy), min_replicas=10)
+    for asked, followed in (((2, 30), (10, 30)), ((2, 5), (10, 10))):
+        assert within(replace(case.policy, bounds=Bounds(*asked)), hpa).bounds == Bounds(*followed)
+
+
 def test_a_policy_beyond_the_hpa_is_refused() -> None:
     case = a_case()
-    wider: Policy = replace(case.policy, bounds=Bounds(1, 90))
-    with pytest.raises(BadPolicy, match=r"bounds: 1\.\.90 replicas, but the HPA allows 1\.\.80"):
+    wider: Policy = replace(case.policy, bounds=Bounds(81, 90))
+    with pytest.raises(BadPolicy, match=r"bounds\.minReplicas 81, but the HPA's maxReplicas is 80"):
         case_of(case.series, Stretch(0, timedelta(1)), wider, hpa_for(case.policy), case.settings, case.forecaster)

@@ -47,7 +47,7 @@ class Rollouts:
 
     def after(self, template: str, rollout: Rollout | None, now: datetime) -> Rollouts:
         """With what was seen by now, once, and without what is of no use any more."""
-        known = rollout is None or any(one.start == rollout.start for one in self.seen)
+        known = rollout is None or _which(rollout) in map(_which, self.seen)
         seen = self.seen if known or rollout is None else (*self.seen, rollout)
         return Rollouts(template, tuple(one for one in seen if now - one.end < KEPT)[-MOST:])
 
@@ -103,8 +103,14 @@ def noted(rollouts: Rollouts, *, forget: bool) -> Json:
 
 def news(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What a status says of rollouts that the one before did not, in sentences."""
-    known = {_text(one.start) for one in read(before).seen}
-    return [_sentence(one) for one in after.get("rollouts", {}).get("seen", []) if one["start"] not in known]
+    known = {_which(one) for one in read(before).seen}
+    told = after.get("rollouts", {}).get("seen", [])
+    return [_sentence(one) for one in told if (_time(one["start"]), one["template"]) not in known]
+
+
+def _which(rollout: Rollout) -> tuple[datetime, str]:
+    """Two may begin in one second, which is all that the API server says of a time."""
+    return rollout.start, rollout.template
 
 
 def _sentence(one: Mapping[str, Any]) -> str:

@@ -110,6 +110,15 @@ def test_a_status_notes_what_it_is_read_from() -> None:
     assert read({}) == read({"rollouts": {}}) == read({"rollouts": {"template": None, "seen": None}}) == Rollouts()
 
 
+def test_two_of_one_second_are_two_and_the_same_again_is_one() -> None:
+    first, second = a_rollout(), replace(a_rollout(), template="6677")
+    seen = Rollouts("5d4f", (first,)).after("6677", second, second.end)
+    assert seen.seen == (first, second)
+    assert seen.after("6677", second, second.end) == seen
+    before, after = (noted(one, forget=True) for one in (Rollouts("5d4f", (first,)), seen))
+    assert [told.split(",")[0] for told in news(before, after)] == ["rollout of 6677"]
+
+
 def test_news_say_what_is_not_expected_again_once() -> None:
     first, second = a_rollout(), a_rollout(1)
     before, after = (noted(Rollouts("5d4f", seen), forget=True) for seen in ((first,), (first, second)))

@@ -10,6 +10,7 @@ exports, seconds of processor those of the system. Everything shares the machine
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import tempfile
@@ -119,7 +120,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policies", type=int, default=500)
     parser.add_argument("--queries", type=int, default=500, help="policies where each has a query of its own")
-    parser.add_argument("--only", action="append", choices=["shared", "one", "each"], help="cases; all by default")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=["shared", "one", "each"],
+        help="cases, all by default; others stay as measured",
+    )
     parser.add_argument("--days", type=int, default=4, help="of history; with less, starting takes less time")
     parser.add_argument("--minutes", type=int, default=5, help="of each steady state")
     parser.add_argument("--patience", type=float, default=3600, help="seconds for every floor to be raised")
@@ -127,7 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
     many, days, patience, length = options.policies, options.days, options.patience, options.minutes * _MINUTE
-    cases: Json = {}
+    measured_before = options.only and options.out.is_file()
+    cases: Json = json.loads(options.out.read_text("utf-8"))["cases"] if measured_before else {}
     with tempfile.TemporaryDirectory() as made:
         folder = options.folder or Path(made)
         runs: dict[str, Callable[[], Json]] = {

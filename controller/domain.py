@@ -53,6 +53,15 @@ class Bounds:
     min_replicas: int
     max_replicas: int
 
+    def beyond(self, most: int) -> str:
+        """Why none of them is within an HPA's maxReplicas, and what to do; empty where some are."""
+        if self.min_replicas <= most:
+            return ""
+        return (
+            f"bounds.minReplicas {self.min_replicas}, but the HPA's maxReplicas is {most}; lower the one or raise the"
+            " other"
+        )
+
 
 @dataclass(frozen=True)
 class TargetBounds:

@@ -61,11 +61,6 @@ def load_workload(path: Path) -> Workload:
     return resolve(parse_yaml(read_text(path), str(path)), str(path))
 
 
-def parse_policy(text: str, where: str) -> Policy:
-    """The policy that a YAML text states. Raises BadPolicy with a line for each problem; `where` names the text."""
-    return resolve(parse_yaml(text, where), where).policy
-
-
 def resolve(document: object, where: str) -> Workload:
     """What a document of the schema says. Raises BadPolicy with a line for each problem; `where` names it."""
     return _workload(validated(Document, document, where))

@@ -137,13 +137,9 @@ def _scaled(policy: Json, workload: Workload, name: str, hpas: Mapping[Key, Json
 
 def _unfit(workload: Workload, hpa: Json) -> Iterator[Refusal]:
     """Where a policy and its HPA contradict each other."""
-    policy, most = workload.policy, hpa["spec"]["maxReplicas"]
-    if policy.bounds.min_replicas > most:
-        yield Refusal(
-            "BadPolicy",
-            f"bounds.minReplicas {policy.bounds.min_replicas}, but the HPA's maxReplicas is {most}; lower the one or"
-            " raise the other",
-        )
+    policy = workload.policy
+    if beyond := policy.bounds.beyond(hpa["spec"]["maxReplicas"]):
+        yield Refusal("BadPolicy", beyond)
     if policy.target is not None and target_of(hpa, policy.target.metric) is None:
         yield Refusal(
             "BadPolicy",

@@ -96,10 +96,7 @@ def case_of(
 def within(policy: Policy, hpa: HpaSpec) -> Policy:
     """The policy within the HPA's limits, as the controller follows it. Raises BadPolicy where none of it is within."""
     least, most = policy.bounds.min_replicas, policy.bounds.max_replicas
-    if least > hpa.max_replicas:
-        raise BadPolicy(
-            f"bounds.minReplicas {least}, but the HPA's maxReplicas is {hpa.max_replicas}; lower the one or raise the"
-            " other"
-        )
+    if beyond := policy.bounds.beyond(hpa.max_replicas):
+        raise BadPolicy(beyond)
     most = max(min(most, hpa.max_replicas), hpa.min_replicas)
     return replace(policy, bounds=Bounds(min(max(least, hpa.min_replicas), most), most))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from controller.domain import Bounds, Lever, Mode, Ownership, Planned, Policy, RampDown, Signal, TargetBounds
 from controller.errors import BadPolicy
-from controller.policy import load_workload, parse_policy, resolve, resolve_object
+from controller.policy import load_workload, resolve, resolve_object
+from controller.schema import parse_yaml
 from forecaster.incidents import Incident
 from forecaster.series import Kind
 
@@ -52,6 +53,11 @@ MINIMAL: dict[str, Any] = {
         "bounds": {"minReplicas": 2, "maxReplicas": 200},
     },
 }
+
+
+def parse_policy(text: str, where: str) -> Policy:
+    """The policy that a YAML text states."""
+    return resolve(parse_yaml(text, where), where).policy
 
 
 def edited(path: str, value: object) -> str:

@@ -11,25 +11,39 @@ class FaultyProxy:
     """Passes on to one address, as long as it is told nothing else.
 
     attempts  connections that were asked for
+    kept      bytes of answers that it held back
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
         self._passing = asyncio.Event()
         self._passing.set()
+        self._answering = asyncio.Event()
+        self._answering.set()
         self._open: set[asyncio.StreamWriter] = set()
         self._serving: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.port = 0
         self.attempts = 0
+        self.kept = 0
         self.refusing = False
+
+    @property
+    def serving(self) -> int:
+        """Connections that neither end has closed."""
+        return len(self._serving)
 
     def hold(self) -> None:
         """From now on nothing arrives, and nobody is told: a connection that is half open."""
         self._passing.clear()
 
+    def hold_answers(self) -> None:
+        """From now on the server is asked, and what it says does not arrive."""
+        self._answering.clear()
+
     def pass_on(self) -> None:
         self._passing.set()
+        self._answering.set()
 
     async def refuse(self) -> None:
         """Breaks every connection, and every new one at once."""
@@ -77,7 +91,7 @@ class FaultyProxy:
         self._open.add(there_writer)
         pair = [
             asyncio.create_task(self._pump(reader, there_writer)),
-            asyncio.create_task(self._pump(there_reader, writer)),
+            asyncio.create_task(self._pump(there_reader, writer, answers=True)),
         ]
         try:
             await asyncio.wait(pair, return_when=asyncio.FIRST_COMPLETED)
@@ -88,9 +102,12 @@ class FaultyProxy:
                 one.cancel()
             await asyncio.gather(*pair, return_exceptions=True)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: bool = False) -> None:
         with contextlib.suppress(ConnectionError, OSError):
             while data := await reader.read(65536):
+                if answers and not self._answering.is_set():
+                    self.kept += len(data)
+                    await self._answering.wait()
                 await self._passing.wait()
                 writer.write(data)
                 await writer.drain()

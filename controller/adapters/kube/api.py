@@ -29,6 +29,26 @@ _ANSWER_S = 20.0
 _KINDS: Mapping[int, type[ApiRefused]] = {403: Forbidden, 404: NotFound, 409: Conflict, 410: Gone, 429: TooMany}
 
 
+class _Response(aiohttp.ClientResponse):
+    """An answer whose connection is gone one turn after it was left unread, as a watch is whose task ends.
+
+    aiohttp would part from the server as TLS wants it, wait up to 30 s for its goodbye, and forget the connection
+    meanwhile: it outlives the session that it belongs to. What was read to its end, has no connection any more.
+    """
+
+    def close(self) -> None:
+        self._cut()
+        super().close()
+
+    def release(self) -> Any:
+        self._cut()
+        return super().release()
+
+    def _cut(self) -> None:
+        if self.connection is not None and self.connection.transport is not None:
+            self.connection.transport.abort()
+
+
 class Api:
     """One account's access to one API server; to be used as a context manager."""
 
@@ -66,7 +86,9 @@ class Api:
     async def __aenter__(self) -> Self:
         tls = RESTClientObject(self._configuration).ssl_context
         connector = aiohttp.TCPConnector(ssl=tls, limit=64)
-        self._session = aiohttp.ClientSession(connector=connector, read_bufsize=2**20, trust_env=True)
+        self._session = aiohttp.ClientSession(
+            connector=connector, response_class=_Response, read_bufsize=2**20, trust_env=True
+        )
         return self
 
     async def __aexit__(

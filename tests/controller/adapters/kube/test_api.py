@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from controller.adapters.kube.api import Api
 from controller.errors import ApiAway, ApiRefused, ClusterError, Conflict, NotFound
 from tests.cluster.control_plane import ControlPlane
 from tests.controller.adapters.kube.access import behind_a_proxy
+from tests.controller.adapters.kube.test_reflector import until
+from tests.helpers.processes import PATIENCE_S
 
+NAMESPACES = "/api/v1/namespaces"
 MAPS = "/api/v1/namespaces/default/configmaps"
 
 
@@ -62,6 +66,39 @@ async def test_a_connection_that_is_half_open_has_an_end(cluster: ControlPlane, 
             await api.get(MAPS)
         proxy.accept()
         assert await api.get(MAPS)
+
+
+@pytest.mark.cluster
+async def test_a_watch_that_is_left_takes_its_connection_along(cluster: ControlPlane, tmp_path: Path) -> None:
+    """It waits for no goodbye: the server gives none here, and a session does not look after what it waits for."""
+    async with behind_a_proxy(cluster, tmp_path) as (api, proxy):
+        told = asyncio.Event()
+
+        async def watch() -> None:
+            async for _ in api.watch(NAMESPACES, {}, 60):
+                told.set()
+
+        watching = asyncio.create_task(watch())
+        await asyncio.wait_for(told.wait(), PATIENCE_S)
+        assert proxy.serving == 1
+        proxy.hold()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await until(lambda: not proxy.serving)
+
+
+@pytest.mark.cluster
+async def test_a_request_without_an_answer_takes_its_connection_along(cluster: ControlPlane, tmp_path: Path) -> None:
+    async with behind_a_proxy(cluster, tmp_path) as (api, proxy):
+        await api.get(NAMESPACES)
+        proxy.hold_answers()
+        asking = asyncio.create_task(api.get(NAMESPACES))
+        await until(lambda: proxy.kept > 0)
+        proxy.hold()
+        assert proxy.serving == 1
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await until(lambda: not proxy.serving)
 
 
 async def test_no_way_to_a_cluster_is_said(tmp_path: Path) -> None:

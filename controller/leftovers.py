@@ -11,7 +11,10 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from controller.originals import read
+from controller.deciding import GIVEN_UP
+from controller.domain import Ownership
+from controller.errors import ClusterError
+from controller.originals import FINALIZER, given_back, read, taken
 from controller.restoring import Cluster, percent_of, step_of
 from controller.subjects import Key, owner_of
 
@@ -47,3 +50,20 @@ class Leftovers:
                 _LOG.warning(
                     "%s: no policy holds it, and its floor goes back: %d, %d", step.hpa, step.before, step.after
                 )
+
+
+async def unfollowed(cluster: Cluster, hpas: Mapping[Key, Json], policy: Json, now: datetime) -> None:
+    """A policy that is not followed and is being deleted waits until its floor has gone back, but not for ever."""
+    finalizers, since = policy["metadata"].get("finalizers", []), policy["metadata"].get("deletionTimestamp")
+    if since is None or FINALIZER not in finalizers:
+        return
+    name = f"{policy['metadata']['namespace']}/{policy['metadata']['name']}"
+    left = [(hpa, noted) for hpa in hpas.values() if (noted := read(hpa)) and noted.policy == name]
+    if left and now - datetime.fromisoformat(since) <= GIVEN_UP:
+        return
+    try:
+        for hpa, noted in left:
+            await cluster.write_hpa(hpa, given_back(taken(hpa, name, noted.metric)), Ownership.SHARE)
+        await cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
+    except ClusterError as error:
+        _LOG.warning("%s: not let go: %s", name, error)

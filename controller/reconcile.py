@@ -17,17 +17,17 @@ from typing import Any, Protocol
 from controller.adapters.kube.hpa_writer import MANAGER
 from controller.adapters.prometheus_feed import Fed, SignalKey
 from controller.contest import Resets, contested
-from controller.deciding import GIVEN_UP, Kept, Outcome, decide, followed
+from controller.deciding import Kept, Outcome, decide, followed
 from controller.decision.capacity import planning_window
 from controller.decision.plan import first_memory
 from controller.domain import Mode, Ownership
 from controller.errors import ClusterError, Conflict, ControllerError
 from controller.floor_events import Release, floor_events
 from controller.hpa_patch import Change, floor_of
-from controller.leftovers import Leftovers
+from controller.leftovers import Leftovers, unfollowed
 from controller.live_forecasts import LiveForecasts, Wanted
 from controller.onlooker import Decided, Onlooker
-from controller.originals import FINALIZER, Originals, as_number, given_back, raising, read, taken, was_reset
+from controller.originals import FINALIZER, Originals, as_number, raising, read, taken, was_reset
 from controller.rollouts import Rollouts, news, noted
 from controller.rollouts import read as noted_rollouts
 from controller.scaled_objects import held_key
@@ -222,7 +222,7 @@ class Reconciler:
             self._noted.pop(one.hpa["metadata"].get("uid", ""), None)
         if policy is not None and not dry:
             await self._statuses.tell(key, policy, refused(policy, result, now), now)
-            await self._let_go(policy, now)
+            await unfollowed(self._cluster, self._cluster.hpas, policy, now)
         return result
 
     async def _one(
@@ -282,22 +282,6 @@ class Reconciler:
         except ClusterError as error:
             return hpa, str(error)
         return hpa, ""
-
-    async def _let_go(self, policy: Json, now: datetime) -> None:
-        """A policy that is not followed and is being deleted waits until its floor has gone back, but not for ever."""
-        finalizers, since = policy["metadata"].get("finalizers", []), policy["metadata"].get("deletionTimestamp")
-        if since is None or FINALIZER not in finalizers:
-            return
-        name = f"{policy['metadata']['namespace']}/{policy['metadata']['name']}"
-        left = [(hpa, one) for hpa in self._cluster.hpas.values() if (one := read(hpa)) and one.policy == name]
-        if left and now - datetime.fromisoformat(since) <= GIVEN_UP:
-            return
-        try:
-            for hpa, noted in left:
-                await self._cluster.write_hpa(hpa, given_back(taken(hpa, name, noted.metric)), Ownership.SHARE)
-            await self._cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
-        except ClusterError as error:
-            _LOG.warning("%s: %s", policy["metadata"]["name"], error)
 
     def _keys(self, subject: Subject) -> dict[str, SignalKey]:
         workload = subject.workload

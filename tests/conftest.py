@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,9 @@ from tests.prometheus import prometheus
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# What a command prints is as wide as a pipe takes it, whatever the terminal that the tests were started in says.
+os.environ.pop("COLUMNS", None)
 
 __all__ = ["cluster", "control_plane_programs", "helm_3", "helm_4", "kubectl", "prometheus", "small_model"]
 

@@ -14,7 +14,7 @@ from typing import Any
 from controller.deciding import GIVEN_UP
 from controller.domain import Ownership
 from controller.errors import ClusterError
-from controller.originals import FINALIZER, given_back, read, taken
+from controller.originals import FINALIZER, given_back, read, taken, without_ours
 from controller.restoring import Cluster, percent_of, step_of
 from controller.subjects import Key, owner_of
 
@@ -54,8 +54,8 @@ class Leftovers:
 
 async def unfollowed(cluster: Cluster, hpas: Mapping[Key, Json], policy: Json, now: datetime) -> None:
     """A policy that is not followed and is being deleted waits until its floor has gone back, but not for ever."""
-    finalizers, since = policy["metadata"].get("finalizers", []), policy["metadata"].get("deletionTimestamp")
-    if since is None or FINALIZER not in finalizers:
+    since = policy["metadata"].get("deletionTimestamp")
+    if since is None or FINALIZER not in policy["metadata"].get("finalizers", []):
         return
     name = f"{policy['metadata']['namespace']}/{policy['metadata']['name']}"
     left = [(hpa, noted) for hpa in hpas.values() if (noted := read(hpa)) and noted.policy == name]
@@ -64,6 +64,6 @@ async def unfollowed(cluster: Cluster, hpas: Mapping[Key, Json], policy: Json, n
     try:
         for hpa, noted in left:
             await cluster.write_hpa(hpa, given_back(taken(hpa, name, noted.metric)), Ownership.SHARE)
-        await cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
+        await cluster.write_finalizers(policy, without_ours(policy))
     except ClusterError as error:
         _LOG.warning("%s: not let go: %s", name, error)

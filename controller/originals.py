@@ -48,6 +48,11 @@ class Originals:
         return self.ours != self.floor or (self.metric is not None and self.target != self.ours_target)
 
 
+def without_ours(policy: Json) -> list[str]:
+    """The finalizers of a policy that nothing of ours holds up any more."""
+    return [one for one in policy["metadata"].get("finalizers", []) if one != FINALIZER]
+
+
 def read(hpa: Json) -> Originals | None:
     """What the annotation says; None where there is none, or one that is not ours to understand."""
     text = (hpa["metadata"].get("annotations") or {}).get(ANNOTATION)

@@ -27,7 +27,7 @@ from controller.hpa_patch import Change, floor_of
 from controller.leftovers import Leftovers, unfollowed
 from controller.live_forecasts import LiveForecasts, Wanted
 from controller.onlooker import Decided, Onlooker
-from controller.originals import FINALIZER, Originals, as_number, raising, read, taken, was_reset
+from controller.originals import FINALIZER, Originals, as_number, raising, read, taken, was_reset, without_ours
 from controller.rollouts import Rollouts, news, noted
 from controller.rollouts import read as noted_rollouts
 from controller.scaled_objects import held_key
@@ -276,7 +276,7 @@ class Reconciler:
             if outcome.change is not None:
                 hpa = await self._cluster.write_hpa(hpa, outcome.change, subject.workload.ownership)
             if outcome.given_back and leaving and FINALIZER in finalizers:
-                await self._cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
+                await self._cluster.write_finalizers(policy, without_ours(policy))
         except Conflict as error:
             return hpa, f"another changed the HPA or holds the field: {error.message}"
         except ClusterError as error:

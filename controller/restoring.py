@@ -16,7 +16,7 @@ from controller.domain import Ownership
 from controller.errors import BadPolicy, ClusterError
 from controller.hpa_patch import Change
 from controller.hpa_wish import Alone, wish_of
-from controller.originals import FINALIZER, Originals, given_back, lowered, raising, read, taken, told
+from controller.originals import FINALIZER, Originals, given_back, lowered, raising, read, taken, told, without_ours
 from controller.policy import resolve_object
 from controller.subjects import Key, named_by, owner_of
 
@@ -101,11 +101,10 @@ async def let_go(cluster: Cluster, hpas: Mapping[Key, Json], policies: Mapping[K
     """No policy of which nothing is left on an HPA waits for a controller when it is deleted."""
     waited_for = {one.policy for one in left(hpas, policies, now).values()}
     for key, policy in sorted(policies.items()):
-        finalizers = policy["metadata"].get("finalizers", [])
-        if FINALIZER not in finalizers or "/".join(key) in waited_for:
+        if FINALIZER not in policy["metadata"].get("finalizers", []) or "/".join(key) in waited_for:
             continue
         try:
-            await cluster.write_finalizers(policy, [one for one in finalizers if one != FINALIZER])
+            await cluster.write_finalizers(policy, without_ours(policy))
         except ClusterError as error:
             _LOG.warning("%s: its finalizer stays: %s", "/".join(key), error)
 

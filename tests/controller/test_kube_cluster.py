@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -70,10 +71,15 @@ class Scene:
     async def raise_to(self, floor: int) -> Json:
         """As a tick does: the HPA controller writes its status when it likes, and then the next tick tries anew."""
         while True:
+            seen = self.hpa()
             try:
-                return await self.cluster.write_hpa(self.hpa(), Change(floor=floor), Ownership.SHARE)
+                return await self.cluster.write_hpa(seen, Change(floor=floor), Ownership.SHARE)
             except Conflict:
-                await asyncio.sleep(0.05)
+                await asyncio.to_thread(until, partial(self.differs, seen))
+
+    def differs(self, seen: Json) -> bool:
+        """Whether another version is known by now."""
+        return bool(self.hpa()["metadata"]["resourceVersion"] != seen["metadata"]["resourceVersion"])
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
-"""An API of the controller's own through a proxy that can fail."""
+"""An API of the controller's own through a proxy that can fail, and waiting for what comes of it."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from controller.adapters.kube.api import Api
@@ -19,3 +21,10 @@ async def behind_a_proxy(cluster: ControlPlane, folder: Path) -> AsyncIterator[t
         (folder / "kubeconfig").write_text(text)
         async with await Api.connect(folder / "kubeconfig") as api:
             yield api, proxy
+
+
+async def until(what: Callable[[], bool], seconds: float = 20) -> None:
+    limit = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < limit, "did not come to be"
+        await asyncio.sleep(0.05)

@@ -10,8 +10,7 @@ import pytest
 from controller.adapters.kube.api import Api
 from controller.errors import ApiAway, ApiRefused, ClusterError, Conflict, NotFound
 from tests.cluster.control_plane import ControlPlane
-from tests.controller.adapters.kube.access import behind_a_proxy
-from tests.controller.adapters.kube.test_reflector import until
+from tests.controller.adapters.kube.access import behind_a_proxy, until
 from tests.helpers.processes import PATIENCE_S
 
 NAMESPACES = "/api/v1/namespaces"

@@ -16,8 +16,7 @@ from controller.adapters.kube.api import Api
 from controller.adapters.kube.lease import Elector, Timing
 from controller.errors import NotFound
 from tests.cluster.control_plane import ControlPlane
-from tests.controller.adapters.kube.access import behind_a_proxy
-from tests.controller.adapters.kube.test_reflector import until
+from tests.controller.adapters.kube.access import behind_a_proxy, until
 
 Json = dict[str, Any]
 TIMING = Timing(5.0, 4.0, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pytest
 from controller.adapters.kube.reflector import Patience, Reflector, without_claims
 from controller.errors import ApiAway, ApiRefused, Gone, NotFound
 from tests.cluster.control_plane import ControlPlane, make_namespace
-from tests.controller.adapters.kube.access import behind_a_proxy
+from tests.controller.adapters.kube.access import behind_a_proxy, until
 
 Json = dict[str, Any]
 QUICK = Patience(silence=1.0, watch=30, first=0.05, longest=0.5)
@@ -30,13 +30,6 @@ async def running(reflector: Reflector) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(what: Callable[[], bool], seconds: float = 20) -> None:
-    limit = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < limit, "did not come to be"
-        await asyncio.sleep(0.05)
 
 
 @pytest.mark.cluster

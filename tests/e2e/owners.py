@@ -57,6 +57,16 @@ class Tools:
     namespace: str
     folder: Path
 
+    def __post_init__(self) -> None:
+        """The chart is there before several owners ask for it at once."""
+        (self._chart / "templates").mkdir(parents=True)
+        (self._chart / "Chart.yaml").write_text(_CHART)
+        (self._chart / "templates" / "hpa.yaml").write_text("{{ toYaml .Values.hpa }}\n")
+
+    @property
+    def _chart(self) -> Path:
+        return self.folder / "chart"
+
     def apply(self, owner: Owner, label: str, *flags: str) -> None:
         """As its owner would, and again with another label. Raises ProgramFailed where it ends with another code."""
         if owner.tool.startswith("kubectl"):
@@ -67,16 +77,8 @@ class Tools:
         values = self.folder / f"{owner.name}-{label}.json"
         values.write_text(json.dumps({"hpa": owner.manifest(label)}))
         self.programs[owner.tool].run(
-            "-n", self.namespace, "upgrade", "--install", owner.name, self._chart(), "-f", values, *flags
+            "-n", self.namespace, "upgrade", "--install", owner.name, self._chart, "-f", values, *flags
         )  # fmt: skip
-
-    def _chart(self) -> Path:
-        chart = self.folder / "chart"
-        if not chart.is_dir():
-            (chart / "templates").mkdir(parents=True)
-            (chart / "Chart.yaml").write_text(_CHART)
-            (chart / "templates" / "hpa.yaml").write_text("{{ toYaml .Values.hpa }}\n")
-        return chart
 
 
 def in_force(hpa: Json) -> tuple[int, str]:

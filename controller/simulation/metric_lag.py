@@ -1,6 +1,7 @@
 """How old the metrics are that an HPA sees: a scrape now and then, a rate over its window, and the way to the reader.
 
-The HPA's own sync comes on top: it reads once a tick and acts until the next.
+A level is of the moment of its scrape. A rate is of the time before it: the ticks that were over by then, of which the
+newest is the one before the scrape's. The HPA's own sync comes on top: it reads once a tick and acts until the next.
 """
 
 from __future__ import annotations
@@ -25,18 +26,17 @@ class MetricLag:
         window = max(1, settings.rate_window // load.tick)
         self._stock = load.stock
         self._shown: list[int] = np.where(shown < first, -1, shown).tolist()
+        over = np.maximum(shown - 1, first)
         self._at_rest = np.zeros(0) if load.stock is None else load.signals[load.stock][first]
         self._levels: list[int] = []
         self._flows: dict[str, list[float]] = {
-            name: _means(row, window, first)[np.maximum(shown, first)].tolist()
-            for name, row in load.signals.items()
-            if name != load.stock
+            name: _means(row, window, first)[over].tolist() for name, row in load.signals.items() if name != load.stock
         }
 
     def seen(self, tick: int, connections: int) -> Mapping[str, float]:
         """What is shown at a tick, the next one after that of the last call, at which so many are connected.
 
-        Before the first scrape it is what the world was at rest under.
+        Before there is anything to see, it is what the world was at rest under.
         """
         seen = {name: row[tick] for name, row in self._flows.items()}
         if self._stock is not None:

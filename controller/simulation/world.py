@@ -31,7 +31,7 @@ class WorldSettings:
     nodes             the nodes under the pods; None: there is always room
     metric_lag        from a scrape to its being read: the age of the metrics that the HPA and the planner see
     scrape_interval   from one scrape to the next; at most a tick: every tick is scraped
-    rate_window       the HPA sees a flow's mean over so much time before a scrape; a tick or less: the tick's own rate
+    rate_window       the HPA sees a flow's mean over so much time before a scrape; a tick or less: over one tick
     session           mean life of a connection where a history tells only the level
     admission_factor  a pod takes new connections up to this many times its capacity
     drain             over how much time a pod that ends sends its clients away while it holds its place; zero: it is

@@ -22,7 +22,7 @@ def add_world_options(parser: argparse.ArgumentParser) -> None:
         ("failed-starts", 0.0, "SHARE", "starts that fail and are begun again (default: 0)"),
         ("metric-lag", 30.0, "SECONDS", "from a scrape to its being read (default: 30)"),
         ("scrape-interval", 0.0, "SECONDS", "from one scrape to the next (default: 0, at every tick of 15 s)"),
-        ("rate-window", 0.0, "SECONDS", "over which the HPA sees a flow's mean (default: 0, the tick's own rate)"),
+        ("rate-window", 0.0, "SECONDS", "over which the HPA sees a flow's mean (default: 0, over one tick)"),
         ("session", 20.0, "MINUTES", "stay of a connection (default: 20)"),
         ("drain", 15.0, "SECONDS", "over which a pod that ends sends its clients away (default: 15)"),
         ("retry-within", 0.0, "SECONDS", "over which clients without a pod come back (default: 0, at the next tick)"),

@@ -2,6 +2,7 @@
 
 Pods become ready; users close, open and chat; everything is scraped; the HPA syncs on metrics of a while ago; the
 planner decides; pods are started and ended. Everything that is counted comes from the processes and the clients.
+The chat of a tick stands for the time until the next one, so that the metrics of a tick show the chat before it.
 """
 
 from __future__ import annotations
@@ -101,6 +102,7 @@ class Live:
         self._first_forecast_s: float | None = None
         self._offered: list[dict[str, float]] = []
         self._records: list[Record] = []
+        self._rate_before = float(load.signals[MESSAGES][0])
         self._sent = 0
 
     async def run(self, on_tick: Callable[[Moment], None]) -> LiveResult:
@@ -183,10 +185,12 @@ class Live:
         self._sent += count
 
     async def _measure(self, load: Load) -> tuple[dict[str, float], dict[str, float]]:
-        """What the users offer, and what the metrics show of it: only what ready pods have taken."""
+        """What the users offer from now on, and what the metrics show: what ready pods took, the rate until now."""
         rate = await self._pods.scrape() / load.tick.total_seconds()
         taken = float(sum(pod.connections for pod in self._pods.ready))
-        return {CONNECTIONS: float(self._crowd.wanted), MESSAGES: rate}, {CONNECTIONS: taken, MESSAGES: rate}
+        shown = {CONNECTIONS: taken, MESSAGES: self._rate_before}
+        self._rate_before = rate
+        return {CONNECTIONS: float(self._crowd.wanted), MESSAGES: rate}, shown
 
     def _forecast(self, now: datetime) -> None:
         """A new forecast of every signal as soon as a bin of any is known, `metric_lag` after its end."""

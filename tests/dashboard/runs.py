@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +11,7 @@ from pathlib import Path
 from controller.adapters.ledger import Entry, LedgerWriter
 from controller.domain import Mode, Policy
 from controller.simulation.feed import feed_from
+from controller.simulation.metric_lag import MetricLag
 from controller.simulation.pilot import Pilot, Tick
 from controller.simulation.replay import first_replicas, hpa_for
 from controller.simulation.world import World, WorldSettings
@@ -35,13 +35,12 @@ def an_hour(mode: Mode = Mode.ACTIVE) -> tuple[Entry, ...]:
     first = {name: float(row[0]) for name, row in load.signals.items()}
     world = World(load, CONNECTIONS.capacity_per_pod, settings, first_replicas(spec, first))
     pilot = Pilot(policy, spec, first_replicas(spec, first), START)
-    lag = -(-settings.metric_lag // load.tick)
-    seen = deque([first] * lag, maxlen=lag + 1)
+    lag = MetricLag(load, settings)
     entries = []
     for k in range(len(load)):
         measured = world.advance(k)
-        seen.append({"connections": float(measured.connections), "messages": float(load.signals["messages"][k])})
-        tick = pilot.tick(load.time(k), seen[0], world.pods, measured.ready, *feed.at(load.time(k)))
+        seen = lag.seen(k, measured.connections)
+        tick = pilot.tick(load.time(k), seen, world.pods, measured.ready, *feed.at(load.time(k)))
         world.scale(tick.desired, tick.now)
         entries.append(_entry(tick, {name: float(row[k]) for name, row in load.signals.items()}))
     return tuple(entries)

@@ -108,6 +108,18 @@ def test_the_live_run_and_its_replay_agree(evening: Evening) -> None:
     assert [r.hpa_alone for r in runs[FORESAIL].records] == [r.hpa_alone for r in result.run.records]
 
 
+def test_the_live_hpa_sees_the_chat_when_its_replay_does(tmp_path: Path) -> None:
+    scenario = a_scenario([30.0] * 8)
+    chat = np.repeat([1.0] * 2 + [6.0] * 6, 4)
+    scenario = replace(scenario, load=replace(scenario.load, signals={**scenario.load.signals, MESSAGES: chat}))
+    result = asyncio.run(a_live(scenario, tmp_path / "ledger.jsonl").run(lambda moment: None))
+    again = replays(result.run.load, result.series, scenario.policy, SETTINGS, LastSlope())[FORESAIL]
+    alone = [r.hpa_alone for r in result.run.records]
+    assert alone == [r.hpa_alone for r in again.records]
+    # Eight quiet ticks; a busy one that is over at the tenth; a lag of two ticks.
+    assert [replicas > alone[0] for replicas in alone].index(True) == 8 + 1 + 2
+
+
 def test_the_history_goes_on_with_what_was_measured(evening: Evening) -> None:
     for before, after in zip(evening.scenario.history, evening.result.series, strict=True):
         assert (after.name, after.start, after.step) == (before.name, before.start, before.step)

@@ -14,7 +14,7 @@ from typing import Any
 
 from controller.decision.capacity import pods_for
 from controller.decision.plan import first_memory, plan
-from controller.domain import Bounds, Decision, Lever, Memory, Mode, Observed, Policy, Reading, Reason, Signal
+from controller.domain import Bounds, Decision, Memory, Mode, Observed, Policy, Reading, Reason, Signal
 from controller.hpa_patch import Change, floor_of
 from controller.hpa_wish import Alone, HpaWish, wish_of
 from controller.originals import Originals, as_number, given_back, raising, read, taken, told
@@ -131,7 +131,7 @@ def name_of(subject: Subject) -> str:
 
 
 def _metric(policy: Policy) -> str | None:
-    return policy.target.metric if policy.target is not None and Lever.TARGET in policy.levers else None
+    return policy.target.metric if policy.target is not None and policy.moves_target else None
 
 
 def _fitting(kept: Kept, hpa: Json, originals: Originals, now: datetime) -> Kept:
@@ -183,7 +183,7 @@ def _change(
     noted = read(subject.hpa) is not None or originals.holds
     if policy.mode is Mode.OBSERVE:
         return (given_back(originals) if noted else None), originals, True
-    floor = min(decision.floor, policy.bounds.max_replicas) if Lever.FLOOR in policy.levers else originals.floor
+    floor = min(decision.floor, policy.bounds.max_replicas) if policy.moves_floor else originals.floor
     if policy.mode is Mode.PAUSED:
         rests = max(policy.bounds.min_replicas, originals.floor, observed.hpa_wish or 0)
         if floor <= rests or not noted or _too_long(subject, now):

@@ -9,6 +9,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import sha256
 
 from forecaster.series import Kind
@@ -122,6 +123,16 @@ class Policy:
     levers: tuple[Lever, ...] = (Lever.FLOOR,)
     target: TargetBounds | None = None
     events: tuple[Planned, ...] = ()
+
+    @cached_property
+    def moves_floor(self) -> bool:
+        """Whether the HPA's minimum is a lever."""
+        return Lever.FLOOR in self.levers
+
+    @cached_property
+    def moves_target(self) -> bool:
+        """Whether the target of one of the HPA's metrics is a lever."""
+        return Lever.TARGET in self.levers
 
 
 @dataclass(frozen=True, slots=True)

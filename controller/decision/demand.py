@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from controller.domain import Observed, Policy, Signal
 from forecaster.forecast import Forecast
 from forecaster.verdict import Ruling
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(NamedTuple):
     """The forecasts that count, in the order of the policy, and for each signal left out the clause that says why."""
 
     forecasts: tuple[tuple[Signal, Forecast], ...] = ()

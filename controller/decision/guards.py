@@ -9,38 +9,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from controller.decision.budget import Day, affordable, unspent, wish_or_mean
+from controller.decision.budget import affordable
 from controller.decision.target import hot_wish
-from controller.domain import Lever, Memory, Mode, Observed, Policy, RampDown, Reason, Wish
+from controller.domain import Memory, Mode, Observed, Policy, RampDown, Reason, Wish
 
 _MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a guard may look at. `day` includes the time since the last decision; memory is as it was.
+class Context(NamedTuple):
+    """What a guard may look at; memory is as it was.
 
+    wish      what the HPA alone holds, or is taken to hold while that is unknown; at least the user's minimum
+    left      pod-seconds that may still be added today, the time since the last decision booked
     forecast  whether there is a forecast that counts; without one the plain HPA is left alone
     """
 
     policy: Policy
     observed: Observed
     memory: Memory
-    day: Day
+    wish: int
+    left: float
     now: datetime
     forecast: bool = True
 
     @property
     def runs_hot(self) -> bool:
         """Whether the HPA is allowed fewer pods than it would hold by itself, because the forecast says what is due."""
-        return self.forecast and Lever.TARGET in self.policy.levers and hot_wish(self.policy, self.observed) is not None
+        return self.forecast and self.policy.moves_target and hot_wish(self.policy, self.observed) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """A floor on its way through the guards, with what was said so far."""
 
     replicas: int
@@ -92,6 +93,8 @@ def calendar(proposal: Proposal, context: Context) -> Proposal:
 
     The entry that asks for most says why. It is the user's own word, so no budget is asked.
     """
+    if not context.policy.events:
+        return proposal
     now, ahead = context.now, context.now + context.policy.lead_time
     due = [entry for entry in context.policy.events if entry.start <= ahead and now < entry.end]
     most = max(due, key=lambda entry: entry.min_replicas, default=None)
@@ -108,9 +111,7 @@ def budget(proposal: Proposal, context: Context) -> Proposal:
     with the budget spent no floor is raised at all, and one above the wish is let go. While the wish is unknown, the
     mean of the day's stands in for it.
     """
-    policy = context.policy
-    wish = wish_or_mean(context.observed, policy.bounds, context.day)
-    left = unspent(policy, context.day, wish)
+    policy, wish, left = context.policy, context.wish, context.left
     if left > 0:
         highest = affordable(policy, left, wish)
     else:
@@ -146,11 +147,10 @@ def unpaid(proposal: Proposal, context: Context) -> Proposal:
     A floor is free while the HPA holds its pods by itself. When the wish falls, giving it back slowly would be at the
     day's expense; beyond what that allows it follows the wish, which is where the HPA alone would be.
     """
-    policy, wish = context.policy, context.observed.hpa_wish
-    if wish is None:
+    wish = context.wish
+    if context.observed.hpa_wish is None:
         return proposal
-    wish = max(wish, policy.bounds.min_replicas)
-    highest = affordable(policy, unspent(policy, context.day, wish), wish)
+    highest = affordable(context.policy, context.left, wish)
     if proposal.replicas <= highest:
         return proposal
     return proposal.changed("budget", highest, f"the budget pays for a ramp from {highest}, the HPA alone holds {wish}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 
-from controller.decision.budget import Day, book, scarcity, wish_or_mean
+from controller.decision.budget import Day, book, scarcity, unspent, wish_or_mean
 from controller.decision.demand import Demand, demand
 from controller.decision.guards import GRANTING, RELEASING, Context, Proposal, remembered, through
 from controller.decision.target import held_for_nothing, target_for
@@ -30,8 +31,9 @@ def plan(
     asked = demand(policy, observed, forecasts, now) if policy.mode is not Mode.PAUSED else Demand()
     spent = book(memory, policy.bounds, observed, now)
     day = Day.of(spent)
-    wanted = _wanted(asked, policy, observed, day)
-    context = Context(policy, observed, memory, day, now, forecast=wanted is not None)
+    wish = wish_or_mean(observed, policy.bounds, day)
+    wanted = _wanted(asked, policy, observed, day, wish)
+    context = Context(policy, observed, memory, wish, unspent(policy, day, wish), now, wanted is not None)
     granted = through(GRANTING, _proposal(asked, wanted, context), context)
     final = through(RELEASING, granted, context)
     target, said = target_for(policy, observed, wanted.replicas if wanted else None, final.replicas, memory)
@@ -57,13 +59,12 @@ def plan(
     return decision, after
 
 
-def _wanted(asked: Demand, policy: Policy, observed: Observed, day: Day) -> Need | None:
+def _wanted(asked: Demand, policy: Policy, observed: Observed, day: Day, wish: int) -> Need | None:
     """What is worth having at today's price; None where no forecast counts."""
     if not asked.forecasts:
         return None
-    held = wish_or_mean(observed, policy.bounds, day)
-    price = scarcity(policy, day, held) / policy.cost_ratio
-    held = held_for_nothing(policy, observed, held)
+    price = scarcity(policy, day, wish) / policy.cost_ratio
+    held = held_for_nothing(policy, observed, wish)
     return need(asked.forecasts, price, held, policy.bounds.min_replicas, policy.bounds.max_replicas)
 
 
@@ -71,7 +72,7 @@ def _proposal(asked: Demand, wanted: Need | None, context: Context) -> Proposal:
     floor, lowest = context.memory.floor, context.policy.bounds.min_replicas
     if context.policy.mode is Mode.PAUSED:
         return Proposal(lowest, (Reason("mode", floor, lowest, "paused: the floor goes back to the minimum"),))
-    notes = tuple(Reason("staleness", floor, floor, clause) for clause in asked.left_out)
+    notes = tuple([Reason("staleness", floor, floor, clause) for clause in asked.left_out])
     if wanted is None:
         because = "without a usable forecast the minimum is asked for"
         return Proposal(lowest, (*notes, Reason("staleness", floor, lowest, because)))
@@ -84,9 +85,7 @@ def _proposal(asked: Demand, wanted: Need | None, context: Context) -> Proposal:
 def _sentence(wanted: Need) -> str:
     """Such as "9 pods: with 7, 20:03-20:08 is overloaded with a chance of 6.1 %, with 9 0.3 % (...)"; times in UTC."""
     forecast, signal = wanted.forecast, wanted.signal
-    first = forecast.origin + forecast.window.first * forecast.step
-    end = forecast.origin + (forecast.window.last + 1) * forecast.step
-    span = f"{_clock(first)}-{_clock(end)}"
+    span = _span(forecast.origin, forecast.step, forecast.window.first, forecast.window.last)
     by = f"({forecast.model} of {signal.name}, {_amount(signal.capacity_per_pod)} per pod)"
     if wanted.replicas > wanted.held:
         return (
@@ -100,6 +99,12 @@ def _percent(chance: float) -> str:
     if chance < 0.0005:
         return "under 0.1 %"
     return f"{100 * chance:.2g} %" if chance < 0.095 else f"{100 * chance:.0f} %"
+
+
+@lru_cache(maxsize=64)
+def _span(origin: datetime, step: timedelta, first: int, last: int) -> str:
+    """From the first step to the end of the last; remembered, because a forecast is told of until the next is there."""
+    return f"{_clock(origin + first * step)}-{_clock(origin + (last + 1) * step)}"
 
 
 def _clock(at: datetime) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from controller.domain import Bounds, Lever, Memory, Observed, Policy, Reason
+from controller.domain import Bounds, Memory, Observed, Policy, Reason
 
 _DUST = 1e-9
 _RESTS = 0.05
@@ -27,7 +27,7 @@ def hot_wish(policy: Policy, observed: Observed) -> int | None:
 
 def held_for_nothing(policy: Policy, observed: Observed, wish: int) -> int:
     """Of what the HPA alone would hold, `wish`, the pods that it would hold anyhow: with the lever Target fewer."""
-    hot = hot_wish(policy, observed) if Lever.TARGET in policy.levers else None
+    hot = hot_wish(policy, observed) if policy.moves_target else None
     return wish if hot is None else min(wish, hot)
 
 
@@ -40,13 +40,13 @@ def target_for(
     floor     what the HPA is asked to hold at least
     """
     bounds = policy.target
-    if bounds is None or Lever.TARGET not in policy.levers:
+    if bounds is None or not policy.moves_target:
         return None, ()
     total = known_total(observed)
     if replicas is None or total is None:
         because = f"the target of {bounds.metric} goes back to its owner's"
         return None, _reason(memory.target, None, floor, because)
-    if Lever.FLOOR in policy.levers:
+    if policy.moves_floor:
         because = f"the floor carries what is foreseen, so {bounds.metric} may run at {bounds.highest:g} per pod"
         return bounds.highest, _reason(memory.target, bounds.highest, floor, because)
     aimed = min(max(total / max(floor, 1), bounds.lowest), bounds.highest)

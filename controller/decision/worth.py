@@ -61,23 +61,38 @@ def need(forecasts: Sequence[tuple[Signal, Forecast]], price: float, held: int, 
 
     Of several signals the one that is more likely to be overloaded counts, at each number of pods.
     """
-    peaks = tuple([(one.levels, one.peak, signal.capacity_per_pod) for signal, one in forecasts])
+    outlook = _outlook(tuple([(one.levels, one.peak, signal.capacity_per_pod) for signal, one in forecasts]))
     held = min(max(held, fewest), most)
     # More than both is never worth it, so that a high maximum costs nothing.
-    furthest = max(pods_beyond(*peak) for peak in peaks)
-    rows, risk = _risk(peaks, int(min(most, max(held, furthest))))
+    rows, risk = outlook.up_to(int(min(most, max(held, outlook.furthest))))
     replicas = worth(risk, price, held, fewest)
     # At the last pod before what is needed, the signal that needs it is the one in danger.
     last = max(replicas - 1, 0)
-    decisive = max(range(len(rows)), key=lambda k: rows[k][last])
+    decisive = max(range(len(rows)), key=lambda k: rows[k][last]) if len(rows) > 1 else 0
     return Need(replicas, held, float(risk.chance[replicas]), float(risk.chance[held]), *forecasts[decisive])
 
 
-@lru_cache(maxsize=64)
-def _risk(peaks: tuple[Peak, ...], most: int) -> tuple[tuple[FloatArray, ...], Risk]:
-    """Each peak's chances, and the risk of all; remembered, because a forecast is asked until the next one is there."""
-    rows = tuple(overload_chances(*peak, most) for peak in peaks)
-    return rows, Risk.of(np.maximum.reduce(rows))
+class _Outlook:
+    """What follows from some peaks alone: each one's chances, and the risk of all, up to any number of pods.
+
+    furthest  pods beyond which next to nothing can happen; may be infinite
+    """
+
+    def __init__(self, peaks: tuple[Peak, ...]) -> None:
+        self._peaks = peaks
+        self.furthest = max(pods_beyond(*peak) for peak in peaks)
+        self._up_to: dict[int, tuple[tuple[FloatArray, ...], Risk]] = {}
+
+    def up_to(self, most: int) -> tuple[tuple[FloatArray, ...], Risk]:
+        """For 0 to `most` pods."""
+        if most not in self._up_to:
+            rows = tuple(overload_chances(*peak, most) for peak in self._peaks)
+            self._up_to[most] = rows, Risk.of(np.maximum.reduce(rows))
+        return self._up_to[most]
+
+
+_outlook = lru_cache(maxsize=64)(_Outlook)
+"""Remembered, because a forecast is asked until the next one is there."""
 
 
 def worth(risk: Risk, price: float, held: int, fewest: int) -> int:

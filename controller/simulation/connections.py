@@ -60,6 +60,7 @@ class Connections:
         self._ticks_left: IntArray = np.zeros(0, dtype=np.int64)
         self._on: IntArray = np.zeros(0, dtype=np.int64)
         self._even: FloatArray = np.zeros(0)
+        self._fullest = 0  # no pod has more, for only those who come make one fuller
         self.connected = self.draining = self.waiting = 0
         self.add_pods(pods)
 
@@ -77,7 +78,7 @@ class Connections:
     def hot(self) -> float:
         """Connections above the capacity of the pod that they are on."""
         capacity = self._manners.capacity
-        if not self.connected or self._on.max() <= capacity:
+        if self._fullest <= capacity:
             return 0.0
         return float(np.maximum(self._on - capacity, 0.0).sum())
 
@@ -156,8 +157,8 @@ class Connections:
         if not len(self._on):
             return 0
         picked = self._on + self._rng.multinomial(arriving, self._even)
-        admits = self._manners.admits
-        if picked.max() <= admits:
+        admits, self._fullest = self._manners.admits, int(picked.max())
+        if self._fullest <= admits:
             self._on = picked
             return arriving
         before = self.connected
@@ -174,8 +175,10 @@ class Connections:
         return back
 
     def _wait(self, count: int) -> None:
+        if not count:
+            return
         self.waiting += count
-        if len(self._due) == 1 or not count:
+        if len(self._due) == 1:
             self._due[0] += count
         else:
             self._due += self._rng.multinomial(count, np.full(len(self._due), 1.0 / len(self._due)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -42,8 +41,7 @@ class ScaleEvent(NamedTuple):
     outdated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """What the controller remembers. All but `scaled_to_zero` is lost when it restarts.
 
     recommendations  in no order: a new one takes the place of one that no window reaches; empty before the first sync

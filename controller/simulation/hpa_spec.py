@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from types import MappingProxyType
 from typing import NamedTuple
 
 from controller.errors import BadPolicy
@@ -251,8 +252,7 @@ class Scale(NamedTuple):
     pods: tuple[Pod, ...] = ()
 
 
-@dataclass(frozen=True)
-class Metrics:
+class Metrics(NamedTuple):
     """What the metrics APIs answered, in milli-units; a metric without an entry, or with an empty one, has failed.
 
     Each is by `MetricSpec.key`.
@@ -263,10 +263,10 @@ class Metrics:
     resources  pod -> sample, of the pod or of the one container
     """
 
-    external: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    pods: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    objects: Mapping[str, int] = field(default_factory=dict)
-    resources: Mapping[str, Mapping[str, Sample]] = field(default_factory=dict)
+    external: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    pods: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+    objects: Mapping[str, int] = MappingProxyType({})
+    resources: Mapping[str, Mapping[str, Sample]] = MappingProxyType({})
 
 
 class Seen(NamedTuple):

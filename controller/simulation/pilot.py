@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from controller.decision.plan import first_memory, plan
-from controller.domain import Decision, Lever, Memory, Observed, Policy, Reading
+from controller.domain import Decision, Memory, Observed, Policy, Reading
 from controller.errors import BadPolicy
 from controller.simulation.hpa import Reason as Limit
 from controller.simulation.hpa import State, Sync, step
@@ -121,7 +121,7 @@ class Pilot:
 
     def _write(self, decision: Decision) -> None:
         """Sets what the next sync sees; a decision that is only shown leaves the HPA's own minimum and targets."""
-        acts = decision.applied and Lever.FLOOR in self._policy.levers
+        acts = decision.applied and self._policy.moves_floor
         minimum = decision.floor if acts else self._spec.min_replicas
         target = decision.target if decision.applied else None
         if (minimum, target) != self._written:
@@ -179,7 +179,7 @@ def check_bounds(policy: Policy, spec: HpaSpec) -> None:
 
 def moved_metric(policy: Policy, spec: HpaSpec) -> MetricSpec | None:
     """The metric whose target the policy moves; None without the lever. Raises BadPolicy where the HPA has none."""
-    if Lever.TARGET not in policy.levers or policy.target is None:
+    if not policy.moves_target or policy.target is None:
         return None
     for metric in spec.metrics:
         if metric.name == policy.target.metric and metric.target_type is TargetType.AVERAGE_VALUE:

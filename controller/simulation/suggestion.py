@@ -66,7 +66,7 @@ def candidates(policy: Policy, hpa_spec: HpaSpec) -> Iterator[Policy]:
 
 
 def _pays(policy: Policy, found: Score, alone: Score) -> bool:
-    if Lever.TARGET in policy.levers:
+    if policy.moves_target:
         return found.overload_minutes <= alone.overload_minutes and found.pod_minutes < alone.pod_minutes
     return found.overload_minutes < alone.overload_minutes
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.decision.budget import Day
+from controller.decision.budget import Day, unspent, wish_or_mean
 from controller.decision.guards import (
     GRANTING,
     RELEASING,
@@ -49,7 +49,10 @@ def a_context(
     there = (
         an_observation(hpa_wish=hpa_wish) if replicas is None else an_observation(hpa_wish=hpa_wish, replicas=replicas)
     )
-    return Context(policy or a_policy(), there, memory, Day.of(spent), now or at(minutes=1), forecast)
+    policy = policy or a_policy()
+    wish = wish_or_mean(there, policy.bounds, Day.of(spent))
+    left = unspent(policy, Day.of(spent), wish)
+    return Context(policy, there, memory, wish, left, now or at(minutes=1), forecast)
 
 
 def result(guard: Guard, replicas: int, context: Context) -> int:

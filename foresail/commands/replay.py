@@ -154,10 +154,13 @@ def _replay(options: argparse.Namespace, inputs: Inputs, settings: WorldSettings
 
 def _check_before(case: Case, longest: timedelta) -> None:
     """Raises UsageError where the days before hold nothing to choose on, before the long work and not after it."""
+    about = "--suggest chooses on what comes before the part to replay: "
     try:
-        before(case, longest)
+        past = before(case, longest)
     except BadHistory as error:
-        raise UsageError(f"--suggest chooses on what comes before the part to replay: {error}; move --from") from None
+        raise UsageError(f"{about}{error}; move --from") from None
+    if not past.load.known.any():
+        raise UsageError(f"{about}the signals were never measured at the same time there; move --from")
 
 
 def _suggestion(options: argparse.Namespace, replayed: Replayed) -> Suggested:
@@ -171,6 +174,8 @@ def _case(options: argparse.Namespace, inputs: Inputs, settings: WorldSettings) 
     if not any(part.known.any() for part in stretch.of(inputs.series)):
         raise UsageError(f"{inputs.source}: nothing was measured in the part to replay; move --from")
     case = case_of(inputs.series, stretch, inputs.policy, inputs.hpa, settings, forecaster_of(options.model))
+    if not case.load.known.any():
+        raise UsageError(f"{inputs.source}: never measured at the same time in the part to replay; move --from")
     return replace(case, incidents=(*inputs.incidents, *incidents_of(options.incidents, inputs.series)))
 
 

@@ -203,6 +203,27 @@ def test_a_suggestion_from_days_that_were_not_measured_is_refused_before_the_lon
     assert "nothing was measured in the time that all series cover; move --from" in said
 
 
+@pytest.mark.parametrize(("together", "more", "problem"), [
+    (slice(0, 288), [], "never measured at the same time in the part to replay; move --from"),
+    (slice(288, 576), ["--suggest"], "the signals were never measured at the same time there; move --from"),
+])  # fmt: skip
+def test_signals_that_are_never_measured_together_are_refused(
+    together: slice, more: list[str], problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    even = np.arange(576) % 2 == 0
+    both = np.zeros(576, dtype=np.bool_)
+    both[together] = True
+    files = []
+    for name, measured in (("connections", even), ("messages", ~even)):
+        values = np.where(measured | both, 300.0, np.nan)
+        values[[0, -1]] = 300.0
+        files.append(write_history(tmp_path / f"{name}.csv", a_series(values, timedelta(minutes=5))))
+    policy = str(two_signals(tmp_path))
+    command = ["replay", *(f"{file.stem}={file}" for file in files), "--policy", policy, "--model", "last-value"]
+    assert main([*command, "--from", "0.5", "--days", "0.9", *more]) == 2
+    assert problem in capsys.readouterr().err
+
+
 def test_a_suggestion_without_days_before_is_refused(history: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = refusal(capsys, history, "--suggest", "--from", "0.05")
     assert "--from 0.05 with --suggest, which chooses on what comes before; expected 0.1 or more" in said

@@ -6,7 +6,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,6 +128,22 @@ def check_place(path: Path) -> None:
         raise UsageError(f"{path}: is a folder; name a file")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(f"{path}: its folder may not be written to; name a file in another folder")
+
+
+def check_apart(written: Mapping[str, Path], read: Mapping[str, Path]) -> None:
+    """Raises UsageError where a file that is written is also one that is read, or two that are written are one.
+
+    Both by what names them, such as "--json".
+    """
+    places: dict[Path, str] = {}
+    for name, path in written.items():
+        place = path.resolve()
+        for what, source in read.items():
+            if source.resolve() == place:
+                raise UsageError(f"{name} {path}: is what {what} is read from; name another file to write")
+        if place in places:
+            raise UsageError(f"{name} {path}: {places[place]} is written there; name another file")
+        places[place] = name
 
 
 @contextmanager

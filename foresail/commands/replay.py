@@ -14,11 +14,11 @@ from forecaster.forecast import HORIZON
 from forecaster.series import Series
 from foresail.commands.forecast import add_model_option, forecaster_of
 from foresail.commands.history_options import add_kind_option, add_prometheus_options
-from foresail.commands.replay_inputs import TARGET, Inputs, read_inputs
+from foresail.commands.replay_inputs import TARGET, Inputs, history_files, read_inputs
 from foresail.commands.world_options import add_world_options, check_bounds_of, world_settings
 from foresail.errors import UsageError
 from foresail.incidents_file import add_incidents_option, incidents_of
-from foresail.output import check_picture, check_place, emit_json, out, progress, table, whole_file
+from foresail.output import check_apart, check_picture, check_place, emit_json, out, progress, table, whole_file
 from foresail.plots.replay import draw_costs, draw_pods
 from foresail.replays.arms import ARMS, FORESAIL, HPA, Arm, play_arms
 from foresail.replays.case import Case, Stretch, case_of
@@ -121,6 +121,18 @@ def _check(options: argparse.Namespace) -> None:
             raise UsageError(f"{options.report}: a report is Markdown; give it a name that ends in .md")
         for path in (options.report, *_pictures(options.report).values()):
             check_place(path)
+    _check_apart(options)
+
+
+def _check_apart(options: argparse.Namespace) -> None:
+    """Raises UsageError where a result would take the place of a file that is read, or of another result."""
+    written = {f"--{name}": path for name in ("json", "png", "report") if (path := getattr(options, name))}
+    if str(options.json) == "-":
+        del written["--json"]
+    if options.report:
+        written |= {f"the report's picture {k}": path for k, path in enumerate(_pictures(options.report).values(), 1)}
+    read = {f"--{name}": path for name in ("policy", "hpa", "incidents") if (path := getattr(options, name))}
+    check_apart(written, read | {f"the history {path.name}": path for path in history_files(options)})
 
 
 def _check_reach(settings: WorldSettings, series: tuple[Series, ...]) -> None:

@@ -91,6 +91,11 @@ def _named(text: str) -> tuple[str | None, Path]:
     return (match[1], Path(match[2])) if match else (None, Path(text))
 
 
+def history_files(options: argparse.Namespace) -> list[Path]:
+    """The files that hold the histories, without their names."""
+    return [path for _, path in map(_named, options.files)]
+
+
 def _told(options: argparse.Namespace, named: Sequence[tuple[str | None, Path]]) -> list[str]:
     """What each history is called: by its name, its file's, or its query's; nothing where none is given."""
     if named or not options.query:

@@ -179,6 +179,23 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(
     assert problem in refusal(capsys, history, option, str(history.parent / place))
 
 
+@pytest.mark.parametrize(("options", "problem"), [
+    (["--json", "steps.csv"], "is what the history steps.csv is read from; name another file to write"),
+    (["--json", "../{folder}/steps.csv"], "is what the history steps.csv is read from"),
+    (["--policy", "policy.md", "--report", "policy.md"], "is what --policy is read from"),
+    (["--report", "out.md", "--json", "out.md"], "--json is written there; name another file"),
+    (["--report", "out.md", "--png", "out-costs.png"], "--png is written there; name another file"),
+])  # fmt: skip
+def test_a_result_takes_the_place_of_nothing_that_is_read_or_written(
+    options: list[str], problem: str, history: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (history.parent / "policy.md").write_text(POLICY)
+    before, folder = history.read_bytes(), history.parent
+    told = [one if one.startswith("--") else str(folder / one.format(folder=folder.name)) for one in options]
+    assert problem in refusal(capsys, history, *told)
+    assert history.read_bytes() == before
+
+
 def test_a_start_of_pods_beyond_the_horizon_is_refused(
     history: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,7 +22,8 @@ NO_START = timedelta(hours=1)
 """A pod that became ready so late had been before, and was not for a while, as when what it needs was away."""
 FEWEST = 5
 _LAST = 50
-_SHARE = 0.9
+SHARE = 0.9
+"""Of the starts, those that a lead time is to be enough for."""
 _BEHIND = {"rollouts-pod-template-hash": "Rollout", "pod-template-hash": "Deployment"}
 """Labels of the pods of a ReplicaSet, and what has made it."""
 
@@ -52,7 +53,12 @@ class LeadTimes:
         starts = sorted(self._starts.get(target, {}).values())
         if len(starts) < FEWEST:
             return None
-        return min(SYNC + starts[math.ceil(_SHARE * len(starts)) - 1], LONGEST)
+        return lead_of(starts[math.ceil(SHARE * len(starts)) - 1])
+
+
+def lead_of(start: timedelta) -> timedelta:
+    """From a decision to the pods taking traffic, where these are ready so long after they were made."""
+    return min(SYNC + start, LONGEST)
 
 
 def scaled_by(hpa: Json) -> Target:

@@ -56,7 +56,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     add_kind_option(p)
     add_model_option(p)
-    p.add_argument("--policy", type=Path, metavar="FILE", help="a PredictiveAutoscaler as YAML")
+    p.add_argument(
+        "--policy",
+        type=Path,
+        metavar="FILE",
+        help="a PredictiveAutoscaler as YAML; its leadTime, if Auto, is what would be measured of the world's pods",
+    )
     p.add_argument("--hpa", type=Path, metavar="FILE", help="your HorizontalPodAutoscaler as YAML (autoscaling/v2)")
     p.add_argument("--capacity", type=float, metavar="LOAD", help="what one pod carries, in the history's unit")
     p.add_argument("--target", type=float, metavar="SHARE",

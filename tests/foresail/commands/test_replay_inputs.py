@@ -6,15 +6,18 @@ import argparse
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from controller.domain import Bounds
+from controller.lead_time import lead_of
 from controller.simulation.replay import hpa_for
 from controller.simulation.world import WorldSettings
 from foresail.cli import parser
 from foresail.commands.replay_inputs import read_inputs
 from foresail.errors import UsageError
 from tests.helpers.histories import a_series, write_history
+from tests.helpers.replay_command import POLICY
 
 SLOW = WorldSettings(pod_start=timedelta(seconds=60), pod_start_p95=timedelta(seconds=150))
 
@@ -42,6 +45,33 @@ def test_a_name_before_a_file_is_its_own_and_a_file_of_that_very_name_is_itself(
     assert read_inputs(options(f"chat={history}"), SLOW).source == "chat"
     odd = history.rename(history.with_name("a=b.csv"))
     assert read_inputs(options(str(odd)), SLOW).source == "a=b.csv"
+
+
+@pytest.mark.parametrize(
+    ("stated", "world", "planned_s"),
+    [
+        ("", WorldSettings(pod_start=timedelta(seconds=240)), 255),
+        ("  leadTime: Auto\n", WorldSettings(pod_start=timedelta(0)), 15),
+        ("  leadTime: 90s\n", WorldSettings(pod_start=timedelta(seconds=240)), 90),
+        ("", WorldSettings(pod_start=timedelta(minutes=30)), 840),
+    ],
+)
+def test_a_policy_plans_as_stated_or_as_a_controller_measures(
+    stated: str, world: WorldSettings, planned_s: float, history: Path
+) -> None:
+    policy = history.with_name("policy.yaml")
+    policy.write_text(POLICY + stated)
+    inputs = read_inputs(options(str(history), "--policy", str(policy)), world)
+    assert inputs.policy.lead_time == timedelta(seconds=planned_s)
+
+
+def test_what_is_planned_is_what_a_controller_would_measure_of_the_worlds_own_pods(history: Path) -> None:
+    policy = history.with_name("policy.yaml")
+    policy.write_text(POLICY)
+    rng = np.random.default_rng(0)
+    starts = sorted(SLOW.start.draw(rng) for _ in range(20_000))
+    planned = read_inputs(options(str(history), "--policy", str(policy)), SLOW).policy.lead_time
+    assert abs(planned - lead_of(starts[18_000])) < timedelta(seconds=3)
 
 
 def test_no_history_is_refused() -> None:

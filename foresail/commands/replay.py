@@ -23,6 +23,7 @@ from foresail.plots.replay import draw_costs, draw_pods
 from foresail.replays.arms import ARMS, FORESAIL, HPA, Arm, play_arms
 from foresail.replays.case import Case, Stretch, case_of
 from foresail.replays.figures import Replayed, against_hpa, arm_table, short_lead, title, to_dict, unmeasured
+from foresail.replays.remarks import remarks
 from foresail.replays.report import markdown
 from foresail.replays.suggest import Suggested, before, sentences, suggest, suggestion_dict, tried_table
 
@@ -93,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     if options.png:
         draw_pods(replayed, options.png)
     if options.report:
-        _write_report(replayed, options.report)
+        _write_report(replayed, options.report, suggestion)
     if options.json:
         more = {} if suggestion is None else {"suggestion": suggestion_dict(suggestion)}
         emit_json({**to_dict(replayed), **more}, options.json)
@@ -166,7 +167,7 @@ def _replay(options: argparse.Namespace, inputs: Inputs, settings: WorldSettings
             bar.update(task, description=arm.title, completed=ARMS.index(arm))
 
         played = play_arms(case, show)
-    return Replayed(inputs.source, options.model, inputs.given, case, played)
+    return Replayed(inputs.source, options.model, inputs.given, case, played, inputs.assumed)
 
 
 def _check_before(case: Case, longest: timedelta) -> None:
@@ -201,13 +202,13 @@ def _pictures(report: Path) -> dict[str, Path]:
     return {about: report.with_name(f"{report.stem}-{name}.png") for about, (name, _) in _PICTURES.items()}
 
 
-def _write_report(replayed: Replayed, report: Path) -> None:
+def _write_report(replayed: Replayed, report: Path, suggestion: Suggested | None) -> None:
     """The report and its pictures take their places together, when all are there."""
     places = _pictures(report)
     with ExitStack() as together:
         for about, (_, draw) in _PICTURES.items():
             draw(replayed, together.enter_context(whole_file(places[about])))
-        text = markdown(replayed, {about: place.name for about, place in places.items()})
+        text = markdown(replayed, {about: place.name for about, place in places.items()}, suggestion)
         together.enter_context(whole_file(report)).write_text(text, encoding="utf-8")
 
 
@@ -216,5 +217,5 @@ def _print(replayed: Replayed) -> None:
     out.print(table(title(replayed), *arm_table(replayed.scores, replayed.case.load.stock is not None)))
     if against := against_hpa(runs[FORESAIL], runs[HPA]):
         out.print(f"{against.sentence()}.")
-    for sentence in (*short_lead(replayed), *unmeasured(replayed.case.load)):
+    for sentence in (*remarks(replayed), *short_lead(replayed), *unmeasured(replayed.case.load)):
         out.print(sentence)

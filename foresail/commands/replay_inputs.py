@@ -41,6 +41,7 @@ class Inputs:
     series  named like the policy's signals, in their order
     given   the HPA with its metrics as the user names them; `hpa` with them named like signals
     incidents  those of the policy
+    assumed  a sentence for each thing that the options do not say
     """
 
     source: str
@@ -49,6 +50,7 @@ class Inputs:
     given: HpaSpec
     hpa: HpaSpec
     incidents: tuple[Incident, ...] = ()
+    assumed: tuple[str, ...] = ()
 
 
 def read_inputs(options: argparse.Namespace, settings: WorldSettings) -> Inputs:
@@ -79,7 +81,21 @@ def read_inputs(options: argparse.Namespace, settings: WorldSettings) -> Inputs:
     if given is None:
         given = hpa_for(policy, TARGET if options.target is None else options.target)
     incidents = () if workload is None else workload.incidents
-    return Inputs(source, series, policy, given, on_signals(given, policy.signals), incidents)
+    return Inputs(source, series, policy, given, on_signals(given, policy.signals), incidents, _assumed(options))
+
+
+def _assumed(options: argparse.Namespace) -> tuple[str, ...]:
+    said = []
+    if options.policy is None and options.capacity is None:
+        said.append(
+            f"What a pod carries was not said, and made up: the largest load of the history takes {_PODS} pods."
+            " --capacity or --policy says it."
+        )
+    if options.hpa is None and options.target is None:
+        said.append(
+            f"The HPA was not said, and made up: it aims at {100 * TARGET:g} % of what a pod carries. --hpa says it."
+        )
+    return tuple(said)
 
 
 def _policy_of(workload: Workload, settings: WorldSettings) -> Policy:

@@ -32,6 +32,7 @@ class Replayed:
     source  what the histories are called
     model   as the user named it
     given   the HPA with its metrics under the user's names, in the order of `case.hpa`
+    assumed  a sentence for each thing that nobody said
     """
 
     source: str
@@ -39,6 +40,7 @@ class Replayed:
     given: HpaSpec
     case: Case
     played: Mapping[str, Played]
+    assumed: tuple[str, ...] = ()
 
     @property
     def runs(self) -> dict[str, Run]:
@@ -129,13 +131,14 @@ def score_table(
 def title(replayed: Replayed) -> str:
     """What was replayed, in a line."""
     case = replayed.case
-    days = float(case.load.known.sum() * (case.load.tick / timedelta(days=1)))
+    hours = float(case.load.known.sum() * (case.load.tick / timedelta(hours=1)))
+    lasted = f"{hours / 24:.1f} days" if hours >= 24 else f"{number(hours, 1)} hours"
     carried = ", ".join(
         f"{number(s.capacity_per_pod)} {s.name + ' ' if len(case.policy.signals) > 1 else ''}per pod"
         for s in case.policy.signals
     )
     return (
-        f"{replayed.source}: {days:.1f} days from {case.load.start:%Y-%m-%d %H:%M} UTC, {carried},"
+        f"{replayed.source}: {lasted} from {case.load.start:%Y-%m-%d %H:%M} UTC, {carried},"
         f" pods ready in {case.settings.pod_start.total_seconds():g} s"
     )
 
@@ -200,7 +203,7 @@ def to_dict(replayed: Replayed) -> dict[str, object]:
         "against_hpa": against and {
             "days": against.days,
             "measured_days": against.measured_days,
-            "level": _ENDS[1] - _ENDS[0],
+            "level": round(_ENDS[1] - _ENDS[0], 6),
             "overload_minutes": against.overload_minutes,
             "pod_hours_ratio": against.pod_hours,
         },

@@ -17,6 +17,8 @@ from foresail.replays.figures import (
     unmeasured,
     world_figures,
 )
+from foresail.replays.remarks import remarks
+from foresail.replays.suggest import Suggested, sentences, tried_table
 
 _LEGEND = """\
 *Overload* is time in which the offered load of some signal exceeds ready pods x capacity, *longest* the longest stretch
@@ -28,13 +30,14 @@ _STOCK_LEGEND = """\
 that ended, *reconnect peak* the most that came back in one minute."""
 
 
-def markdown(replayed: Replayed, pictures: Mapping[str, str]) -> str:
+def markdown(replayed: Replayed, pictures: Mapping[str, str], suggestion: Suggested | None = None) -> str:
     """The page. `pictures` are file names beside it, by what each shows."""
     parts = [
         f"# Replay of {_escaped(replayed.source)}",
         f"{_escaped(title(replayed))}.",
         *_result(replayed),
         *(f"![{about}](<{name}>)" for about, name in pictures.items()),
+        *([] if suggestion is None else _suggested(replayed, suggestion)),
         "## What was not measured",
         _listed(unmeasured(replayed.case.load)) or "Everything was measured.",
         "## What was assumed",
@@ -49,7 +52,15 @@ def _result(replayed: Replayed) -> list[str]:
     against = against_hpa(replayed.runs[FORESAIL], replayed.runs[HPA])
     few = f"Fewer than {FEWEST_DAYS} days: no interval can be told from them."
     said = f"{against.sentence()}." if against else few
-    return [_table(columns, rows), said, f"{_LEGEND}\n{_STOCK_LEGEND}" if stock else _LEGEND]
+    return [_table(columns, rows), said, *remarks(replayed), f"{_LEGEND}\n{_STOCK_LEGEND}" if stock else _LEGEND]
+
+
+def _suggested(replayed: Replayed, suggestion: Suggested) -> list[str]:
+    about, columns, rows = tried_table(suggestion)
+    told = list(sentences(suggestion, replayed.given))
+    first = told.index("spec:") if "spec:" in told else len(told)
+    policy = ["```yaml\n" + "\n".join(told[first:]) + "\n```"] if told[first:] else []
+    return ["## What is suggested", f"{about}:", _table(columns, rows), *told[:first], *policy]
 
 
 def _assumed(replayed: Replayed) -> list[str]:

@@ -39,6 +39,9 @@ def test_a_history_alone_has_the_usual_policy_and_hpa(history: Path) -> None:
     assert inputs.policy.lead_time == timedelta(seconds=150)
     assert inputs.hpa == inputs.given == hpa_for(inputs.policy, 0.7)
     assert inputs.source == "load.csv"
+    assert [one.split(",")[0] for one in inputs.assumed] == ["What a pod carries was not said", "The HPA was not said"]
+    said = read_inputs(options(str(history), "--capacity", "2", "--target", "0.5"), SLOW)
+    assert said.assumed == ()
 
 
 def test_a_name_before_a_file_is_its_own_and_a_file_of_that_very_name_is_itself(history: Path) -> None:

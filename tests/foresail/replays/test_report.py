@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 
-from foresail.replays.arms import ARMS
+from controller.simulation.oracle import Perfect
+from foresail.replays.arms import ARMS, HPA
 from foresail.replays.figures import unmeasured, world_figures
 from foresail.replays.report import markdown
+from foresail.replays.suggest import sentences, suggest, tried_table
 from tests.helpers.replays import STEPS, a_case, a_history, a_replayed
 
 HOLED = STEPS.copy()
@@ -46,3 +49,18 @@ def test_what_the_user_named_is_no_markup() -> None:
     page = markdown(replace(REPLAYED, source="sum(x|y)\n# <b>[a](b)", model="a|b"), {})
     assert page.startswith("# Replay of sum(x\\|y) \\# \\<b\\>\\[a\\](b)\n")
     assert "The model: a\\|b." in page
+
+
+def test_a_suggestion_is_in_it_with_what_was_tried_and_the_policy_as_yaml() -> None:
+    replayed = a_replayed(a_case(a_history(np.tile(STEPS, 2)), share=0.5, hours=6, forecaster=Perfect()))
+    suggestion = suggest(replayed.case, timedelta(hours=6), replayed.scores[HPA])
+    page = markdown(replayed, {}, suggestion)
+    assert "## What is suggested" in page
+    assert all(f"| {row[0]} | {row[1]} | " in page for row in tried_table(suggestion)[2])
+    (yaml,) = re.findall(r"```yaml\n(spec:\n.*?)```", page, re.DOTALL)
+    assert yaml.splitlines() == sentences(suggestion, replayed.given)[-len(yaml.splitlines()) :]
+    assert "## What is suggested" not in PAGE
+
+
+def test_what_nobody_said_is_in_it() -> None:
+    assert "\n\nIt was made up.\n\n" in markdown(replace(REPLAYED, assumed=("It was made up.",)), {})

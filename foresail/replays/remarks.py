@@ -1,0 +1,74 @@
+"""What a reader of the figures has to be told beside them, in a sentence each; nothing where nothing is odd. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import numpy as np
+
+from foresail.output import number
+from foresail.replays.arms import FORESAIL, HPA, HPA_SAME_COST, NO_FORECAST, NOT_JUDGED
+from foresail.replays.case import Case
+from foresail.replays.figures import Replayed
+
+_MINUTE = timedelta(minutes=1)
+_SHOWN_HOURS = 0.05
+"""Less than this is 0.0 in a table of hours."""
+_TRUSTED = ("Accept", NOT_JUDGED)
+# A load of exactly n capacities is carried by n pods, although the product may come out a little below it.
+_DUST = 1e-9
+
+
+def remarks(replayed: Replayed) -> list[str]:
+    """What nobody said, what no arm could do, what a row does not show, how long it was not trusted."""
+    return [*replayed.assumed, *_beyond_maximum(replayed.case), *_not_equal(replayed), *_not_trusted(replayed)]
+
+
+def _beyond_maximum(case: Case) -> list[str]:
+    """Where the HPA may not have as many pods as the load needs, every arm is overloaded, the perfect forecast too."""
+    load, most = case.load, case.hpa.max_replicas
+    needed = np.logical_or.reduce([
+        load.signals[signal.name] > most * signal.capacity_per_pod * (1 + _DUST) for signal in case.policy.signals
+    ])  # fmt: skip
+    minutes = int((needed & load.known).sum()) * (load.tick / _MINUTE)
+    if not minutes:
+        return []
+    return [
+        f"For {number(minutes)} min the load is more than the HPA's maximum of {most:,} pods carries: no arm is without"
+        " overload then. Raise maxReplicas, or correct the capacity."
+    ]
+
+
+def _not_equal(replayed: Replayed) -> list[str]:
+    """Where the HPA at equal cost costs something else, and why."""
+    costs = {key: replayed.scores[key].pod_minutes for key in (HPA, FORESAIL, HPA_SAME_COST)}
+    if costs[HPA] > costs[FORESAIL]:
+        return [
+            "Foresail ran fewer pod-hours than the HPA as given: there was no target to lower, and the HPA at equal"
+            " cost is the HPA as given."
+        ]
+    if costs[HPA_SAME_COST] < costs[FORESAIL]:
+        return [
+            f"With targets lowered to {replayed.same_cost_share:.2g} of its own the HPA still runs fewer pod-hours than"
+            " Foresail, and no lower ones were tried: the HPA at equal cost costs less."
+        ]
+    return []
+
+
+def _not_trusted(replayed: Replayed) -> list[str]:
+    """For each signal, for how long its forecast was not the model's own."""
+    said = []
+    for name, hours in replayed.hours.items():
+        other = {ruling: spent for ruling, spent in hours.items() if ruling not in _TRUSTED}
+        if sum(other.values()) < _SHOWN_HOURS:
+            continue
+        ways = ", ".join(_way(ruling, spent) for ruling, spent in sorted(other.items()) if spent >= _SHOWN_HOURS)
+        said.append(f"{name}: of {number(sum(hours.values()), 1)} h the model was not followed for {ways}.")
+    return said
+
+
+def _way(ruling: str, hours: float) -> str:
+    """Such as "3.0 h (ridge instead)"; nothing to go by is what an abstention is."""
+    kind, _, rule = ruling.partition(": ")
+    why = f"{rule} instead" if rule else "none was there" if kind == NO_FORECAST else "nothing to go by"
+    return f"{number(hours, 1)} h ({why})"

@@ -1,0 +1,76 @@
+"""What is said beside the figures: only where it is so, and with the figures that a count of its own gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from controller.simulation.oracle import Perfect
+from foresail.replays.arms import FORESAIL, HPA, HPA_SAME_COST
+from foresail.replays.case import within
+from foresail.replays.figures import Replayed, title
+from foresail.replays.remarks import remarks
+from tests.helpers.replays import a_case, a_history, a_replayed
+
+QUIET = a_replayed(a_case(a_history(np.full(288, 700.0)), hours=2))
+
+
+def limited(most: int) -> Replayed:
+    """Steps of 4 and 20 pods, under an HPA that may have so many."""
+    case = a_case(hours=3)
+    hpa = replace(case.hpa, max_replicas=most)
+    return a_replayed(replace(case, hpa=hpa, policy=within(case.policy, hpa)))
+
+
+def costing(**pods: int) -> Replayed:
+    """The quiet replay, its arms made to hold so many pods more than they did, all alike."""
+    played = dict(QUIET.played)
+    for key, more in pods.items():
+        run = played[key].run
+        records = tuple(one._replace(pods=one.pods + more) for one in run.records)
+        played[key] = played[key]._replace(run=replace(run, records=records))
+    return replace(QUIET, played=played)
+
+
+def test_there_is_nothing_to_say_of_a_replay_without_a_catch() -> None:
+    assert remarks(QUIET) == []
+
+
+def test_what_nobody_said_is_told_first() -> None:
+    assert remarks(replace(QUIET, assumed=("It was made up.",))) == ["It was made up."]
+
+
+@pytest.mark.parametrize(("most", "minutes"), [(20, None), (19, 90.0), (4, 90.0), (3, 180.0)])
+def test_a_load_beyond_the_maximum_is_counted(most: int, minutes: float | None) -> None:
+    said = [one for one in remarks(limited(most)) if "maximum" in one]
+    assert len(said) == (minutes is not None)
+    if minutes is not None:
+        assert f"For {minutes:.2f} min the load is more than the HPA's maximum of {most} pods carries" in said[0]
+
+
+def test_the_row_of_equal_cost_says_where_it_is_none() -> None:
+    (cheaper,) = remarks(costing(**{HPA: 2, FORESAIL: 1}))
+    assert cheaper.startswith("Foresail ran fewer pod-hours than the HPA as given: there was no target to lower")
+    (dearer,) = remarks(costing(**{FORESAIL: 2, HPA_SAME_COST: 1}))
+    assert dearer.endswith("no lower ones were tried: the HPA at equal cost costs less.")
+    assert remarks(costing(**{FORESAIL: 2, HPA_SAME_COST: 2})) == []
+
+
+def test_time_without_a_forecast_that_was_followed_is_told_by_its_reason() -> None:
+    hours = {"Accept": 5.0, "Baseline: ridge": 3.0, "Baseline: offset-rule": 0.01, "Abstain": 1.0, "no forecast": 0.5}
+    with patch.object(Replayed, "hours", {"load": hours, "messages": {"Accept": 9.5}}):
+        (told,) = remarks(QUIET)
+    assert told == (
+        "load: of 9.5 h the model was not followed for 1.0 h (nothing to go by), 3.0 h (ridge instead), 0.5 h (none was"
+        " there)."
+    )
+
+
+def test_less_than_a_day_is_told_in_hours() -> None:
+    assert ": 2.0 hours from " in title(QUIET)
+    assert ": 1.0 days from " in title(
+        a_replayed(a_case(a_history(np.full(600, 700.0)), share=0.4, hours=24, forecaster=Perfect()))
+    )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from forecaster.series import Kind
+from foresail.output import figure
 from foresail.plots.replay import draw_costs, draw_pods, pods_needed
 from tests.helpers.replays import STEPS, a_case, a_history, a_replayed
 
@@ -33,3 +38,20 @@ def test_a_picture_is_drawn(draw: object, tmp_path: Path) -> None:
     assert callable(draw)
     draw(a_replayed(a_case(hours=1)), tmp_path / "replay.png")
     assert (tmp_path / "replay.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_legend_lies_on_what_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Figure] = []
+
+    @contextmanager
+    def keeping(path: Path, **size: float) -> Iterator[tuple[Figure, list[Axes]]]:
+        with figure(path, **size) as (drawn, axes):  # type: ignore[arg-type]
+            kept.append(drawn)
+            yield drawn, axes
+
+    monkeypatch.setattr("foresail.plots.replay.figure", keeping)
+    draw_pods(a_replayed(a_case(hours=1)), tmp_path / "replay.png")
+    for axes in kept[0].axes:
+        legend = axes.get_legend()
+        assert legend is not None
+        assert not legend.get_window_extent().overlaps(axes.get_window_extent().shrunk(0.999, 0.999))

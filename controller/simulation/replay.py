@@ -186,16 +186,17 @@ def _tick(world: World, scaler: Scaler, lag: MetricLag, tick: int, now: datetime
 
 def hpa_for(policy: Policy, target: float = 0.7) -> HpaSpec:
     """The HPA of a careful user: each signal at `target` of its capacity on average, default behaviour."""
-    metrics = tuple(
-        MetricSpec(signal.name, Source.EXTERNAL, milli(target * signal.capacity_per_pod)) for signal in policy.signals
-    )
-    for signal, metric in zip(policy.signals, metrics, strict=True):
-        if metric.target < _COARSEST:
+    targets = [milli(target * signal.capacity_per_pod) for signal in policy.signals]
+    for signal, rounded in zip(policy.signals, targets, strict=True):
+        if rounded < _COARSEST:
             raise BadPolicy(
                 f"{signal.name}: {signal.capacity_per_pod:g} per pod; the HPA counts in thousandths, so its target of"
                 f" {target:g} of that would be rounded by more than 1 %: measure the signal in a smaller unit"
             )
-    return HpaSpec(policy.bounds.min_replicas, policy.bounds.max_replicas, metrics)
+    metrics = [
+        MetricSpec(one.name, Source.EXTERNAL, rounded) for one, rounded in zip(policy.signals, targets, strict=True)
+    ]
+    return HpaSpec(policy.bounds.min_replicas, policy.bounds.max_replicas, tuple(metrics))
 
 
 def first_replicas(hpa_spec: HpaSpec, totals: Mapping[str, float]) -> int:

@@ -206,9 +206,10 @@ def test_a_load_without_a_stock_has_pods_and_no_connections() -> None:
     assert all(r.opened == r.broken == 0 for r in result.records)
 
 
-def test_a_capacity_that_the_hpa_would_round_away_is_refused() -> None:
-    policy = a_policy(signals=[replace(CONNECTIONS, capacity_per_pod=0.05)])
-    with pytest.raises(BadPolicy, match=r"connections: 0\.05 per pod; the HPA counts in thousandths"):
+@pytest.mark.parametrize("capacity", [0.05, 0.0005])
+def test_a_capacity_that_the_hpa_would_round_away_is_refused(capacity: float) -> None:
+    policy = a_policy(signals=[replace(CONNECTIONS, capacity_per_pod=capacity)])
+    with pytest.raises(BadPolicy, match=f"connections: {capacity:g} per pod; the HPA counts in thousandths"):
         hpa_for(policy)
 
 

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from benchmarks.ending import end_with
-from benchmarks.replay_arms import DAYS, SHARE, TARGET, TARGETS, a_case, capacity_of
+from benchmarks.replay_arms import DAYS, SHARE, TARGET, TARGETS, a_case
 from benchmarks.replays import POD_STARTS, shown
 from benchmarks.shipped import network_hash
 from benchmarks.traces import Trace, load, read_list
@@ -127,7 +127,7 @@ def a_past(series: Series, pod_start: timedelta) -> Case:
     series = series.part(0, int(SHARE * len(series)))
     first = max(len(series) - DAYS // series.step, len(series) // 2)
     stretch = Stretch((first + 0.5) / len(series), DAYS)  # half a bin: no rounding leads to the bin before
-    return a_case(series, stretch, capacity_of(series), pod_start, BASELINES["last-value"])
+    return a_case(series, stretch, pod_start, BASELINES["last-value"])
 
 
 def played(case: Case, variant: Variant, forecaster: Forecaster) -> Run:

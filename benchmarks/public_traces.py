@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.ending import end_with
-from benchmarks.replay_arms import DAYS, PODS, SHARE, STRETCH, TARGET, a_case, capacity_of
+from benchmarks.replay_arms import DAYS, PODS, SHARE, STRETCH, TARGET, a_case
 from benchmarks.shipped import network_hash
 from benchmarks.traces import Trace, read_list
 from benchmarks.traces import load as load_trace
@@ -54,7 +54,7 @@ def measure(trace: Trace, folder: Path, forecaster: Forecaster) -> dict[str, obj
 
 def replays(series: Series, forecaster: Forecaster, pod_start: timedelta) -> dict[str, object]:
     """The arms of `foresail replay` with its default settings, on the last 30 % but at most four days."""
-    case = a_case(series, STRETCH, capacity_of(series), pod_start, forecaster)
+    case = a_case(series, STRETCH, pod_start, forecaster)
     played = play_arms(case, lambda _: None, ARMS)
     arms = {name: score(played[name].run) for name in ARMS}
     return {

@@ -33,7 +33,8 @@ PODS = 20
 TARGET = 0.7
 TARGET_RANGE = (0.6, 0.9)
 """Of the capacity, how far the lever Target may move the HPA's target: the example of the documentation."""
-TARGETS = (0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5, 0.4, 0.3, 0.2)
+TARGETS = (0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15, 0.1)
+"""Down to where the HPA costs more than any other arm."""
 STABILIZATIONS = (timedelta(minutes=1), timedelta(minutes=5))
 FORECASTERS: dict[str, Forecaster] = {
     "perfect": Perfect(),
@@ -136,13 +137,8 @@ class Contest:
 
 
 def a_contest(series: Series, pod_start: timedelta, forecaster: Forecaster) -> Contest:
-    """The case of a whole trace with all forecasts, a pod sized by what is seen of it to the end of the replay.
-
-    Raises NoForecast where the trace is too short for them.
-    """
-    (played,) = STRETCH.of([series])
-    capacity = capacity_of(series.part(0, series.index(played.end)))
-    case = a_case(series, STRETCH, capacity, pod_start, forecaster)
+    """The case of a whole trace with all forecasts. Raises NoForecast where the trace is too short for them."""
+    case = a_case(series, STRETCH, pod_start, forecaster)
     feeds = {
         name: feed_from(one, case.series, case.policy, case.settings.known_after, case.load.start)
         for name, one in {FORESAIL: forecaster, **FORECASTERS}.items()
@@ -150,15 +146,19 @@ def a_contest(series: Series, pod_start: timedelta, forecaster: Forecaster) -> C
     return Contest(case, feeds)
 
 
-def a_case(series: Series, stretch: Stretch, capacity: float, pod_start: timedelta, forecaster: Forecaster) -> Case:
-    """A stretch of one trace with default settings, over an HPA with a usual target."""
+def a_case(series: Series, stretch: Stretch, pod_start: timedelta, forecaster: Forecaster) -> Case:
+    """A stretch of one trace with default settings, over an HPA with a usual target.
+
+    A pod is sized by what is seen of the trace to the stretch's end: of its highest load it takes 20.
+    """
+    (played,) = stretch.of([series])
+    capacity = _capacity_of(series.part(0, series.index(played.end)))
     policy = usual_policy((Signal("load", series.kind, capacity),), Bounds(1, 4 * PODS), pod_start)
     settings = WorldSettings(pod_start=pod_start)
     return case_of([replace(series, name="load")], stretch, policy, hpa_for(policy, TARGET), settings, forecaster)
 
 
-def capacity_of(series: Series) -> float:
-    """What a pod carries of which the highest load takes 20."""
+def _capacity_of(series: Series) -> float:
     return float(series.values[series.known].max()) / PODS
 
 

@@ -40,7 +40,8 @@ class Daily(NamedTuple):
 def overload_at_cost(arm: Daily, curve: Sequence[Daily], weights: FloatArray) -> FloatArray:
     """[draws], overload minutes of the curve at the arm's pod-minutes, in proportion between two of its runs.
 
-    Beyond either end of the curve that end counts. `weights` [draws, days].
+    Beyond either end of the curve that end counts, so that an arm dearer than every run is flattered. `weights` [draws,
+    days].
     """
     costs = np.stack([weights @ one.pods for one in curve], axis=1)
     overloads = np.stack([weights @ one.overload for one in curve], axis=1)

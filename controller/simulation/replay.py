@@ -163,14 +163,14 @@ def play(load: Load, capacities: Mapping[str, float], settings: WorldSettings, s
     capacity = capacities[load.stock] if load.stock else 0.0
     ticks = range(len(load))
     records: list[Record] = []
-    first = 0
+    first: int | None = None
     for begin, stop in pairwise((*load.beginnings, len(load))):
         totals = {name: float(row[begin]) for name, row in load.signals.items()}
         replicas = scaler.begin(totals, load.time(begin))
-        first = first or replicas
+        first = replicas if first is None else first
         world = World(load, capacity, settings, replicas, begin)
         records += [_tick(world, scaler, lag, tick, load.time(tick)) for tick in ticks[begin:stop]]
-    return Run(load, capacities, first, tuple(records))
+    return Run(load, capacities, first or 0, tuple(records))
 
 
 def _tick(world: World, scaler: Scaler, lag: MetricLag, tick: int, now: datetime) -> Record:

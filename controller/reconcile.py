@@ -146,7 +146,11 @@ class Reconciler:
         return was_reset(hpa) or (read(hpa) is None and hpa["metadata"].get("uid") in self._noted)
 
     async def reassert(self, hpa: Json, now: datetime) -> bool:
-        """Puts back at once what an owner's apply has reset, before the HPA's next sync; whether anything was."""
+        """Puts back at once what an owner's apply has reset, before the HPA's next sync; whether anything was.
+
+        Where another, such as the HPA controller, has changed the HPA since, that change comes as news of its own, with
+        the next attempt. A tick that was hurried instead would put the floor back first, and tell nobody of a reset.
+        """
         noted = read(hpa) or self._noted.get(hpa["metadata"].get("uid", ""))
         if noted is None or not self.was_reset(hpa):
             return False
@@ -166,17 +170,21 @@ class Reconciler:
         originals = taken(hpa, noted.policy, noted.metric, noted)
         change, after = raising(originals, floor, as_number(noted.ours_target))
         note = undone(hpa, noted, after, MANAGER)
-        if note:
-            mine.resets.add(now)
-        else:
+        if not note:
             self._noted.pop(hpa["metadata"].get("uid", ""), None)
-        await self._cluster.write_hpa(hpa, change, subject.workload.ownership)
+        try:
+            await self._cluster.write_hpa(hpa, change, subject.workload.ownership)
+        except Conflict:
+            if subject.workload.ownership is Ownership.RESPECT:  # the field may be held, of which nothing else tells
+                raise
+            return False
         if not note:
             note = (
                 f"the owner asks for minReplicas {floor_of(hpa)} by now, where Foresail asked for {floor}: that counts"
             )
             await self._cluster.tell(subject.object, Told("Normal", "OwnerAsksForMore", note, "Reassert"))
             return False
+        mine.resets.add(now)
         await self._cluster.tell(subject.object, Told("Normal", "FloorReset", note, "Reassert"))
         self._onlooker.reset(key)
         return True

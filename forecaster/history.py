@@ -48,7 +48,9 @@ def load_history(
         raise BadHistory(f"{path}: is a folder; name one history file")
     rows = list(_checked(path, _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path), on_zoneless))
     if len(rows) < _FEWEST:
-        raise BadHistory(f"{path}: {len(rows)} rows; expected at least {_FEWEST} to know the step")
+        raise BadHistory(
+            f"{path}: {len(rows)} row{'' if len(rows) == 1 else 's'}; expected at least {_FEWEST} to know the step"
+        )
     step = _step(path, rows)
     first, last = (_floor(rows[k][0], step) for k in (0, -1))
     length = (last - first) // step + 1

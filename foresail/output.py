@@ -130,16 +130,20 @@ def check_place(path: Path) -> None:
         raise UsageError(f"{path}: its folder may not be written to; name a file in another folder")
 
 
-def check_apart(written: Mapping[str, Path], read: Mapping[str, Path]) -> None:
-    """Raises UsageError where a file that is written is also one that is read, or two that are written are one.
+def check_results(written: Mapping[str, Path | None], read: Mapping[str, Path | None]) -> None:
+    """Raises UsageError where a result cannot be written, or would take the place of what is read or of another result.
 
-    Both by what names them, such as "--json".
+    Both by what names them, such as "--json"; None is not given, and `-` is standard output. Worth asking before long
+    work.
     """
     places: dict[Path, str] = {}
     for name, path in written.items():
+        if path is None or str(path) == "-":
+            continue
+        check_place(path)
         place = path.resolve()
         for what, source in read.items():
-            if source.resolve() == place:
+            if source is not None and source.resolve() == place:
                 raise UsageError(f"{name} {path}: is what {what} is read from; name another file to write")
         if place in places:
             raise UsageError(f"{name} {path}: {places[place]} is written there; name another file")

@@ -19,7 +19,7 @@ from foresail.commands.history_options import add_kind_option, add_prometheus_op
 from foresail.errors import UsageError
 from foresail.forecasts_file import FORMATS, write_forecasts
 from foresail.incidents_file import add_incidents_option, incidents_of, without_incidents
-from foresail.output import check_picture, check_place, emit_json, number, out, progress, table
+from foresail.output import check_picture, check_results, emit_json, number, out, progress, table
 from foresail.plots.backtest import draw_backtest
 
 _EXAMPLES = """examples:
@@ -165,11 +165,11 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError(
             f"{len(options.classes)} x --class for {count} histories; expected one for each: repeat it in their order"
         )
-    for path in (options.forecasts_out, options.json):
-        if path and str(path) != "-":
-            check_place(path)
     if options.png:
         check_picture(options.png)
+    written = {"--json": options.json, "--png": options.png, "--forecasts-out": options.forecasts_out}
+    read = {"--incidents": options.incidents} | {f"the history {one.name}": one for one in options.files}
+    check_results(written, read)
 
 
 def _histories(options: argparse.Namespace) -> list[History]:

@@ -19,7 +19,7 @@ from foresail.commands.history_options import add_history_options, parse_moment,
 from foresail.errors import UsageError
 from foresail.incidents_file import add_incidents_option, incidents_of, without_incidents
 from foresail.models import find_model
-from foresail.output import check_place, emit_json, figure, number, out, table
+from foresail.output import check_results, emit_json, figure, number, out, table
 
 _EXAMPLES = """examples:
   foresail forecast history.csv
@@ -80,9 +80,8 @@ def arm_of(name: str, forecaster: Forecaster) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    for path in (options.png, options.json):
-        if path and str(path) != "-":
-            check_place(path)
+    written = {"--json": options.json, "--png": options.png}
+    check_results(written, {"the history": options.file, "--incidents": options.incidents})
     series = read_history(options)
     window = parse_window(options.window)
     origin = _origin(series, options.at)

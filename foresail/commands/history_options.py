@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from forecaster.prometheus import PrometheusSource, Query
     from forecaster.range_query import Span
 
-DAYS = 28.0
+DAYS, STEP = 28.0, "1m"
 _MOST_DAYS = LONGEST / DAY
 _NAMED = re.compile(r"([A-Za-z_][\w.-]*)(?::(stock|flow))?=(?![=~])(.*)", re.DOTALL)
 """NAME=PROMQL. No PromQL begins with a name and a single `=`; where it compares, it is `==`, `=~` or inside braces."""
 _MINUTE = timedelta(minutes=1)
+_OF_PROMETHEUS = ("history_days", "step", "until", "prometheus_token_file", "prometheus_ca", "prometheus_header",
+                  "prometheus_param")  # fmt: skip
+"""What only says how a Prometheus is read; without a default, so that it shows whether they were given."""
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 _LONGEST_NAME = 60
 
@@ -63,10 +66,8 @@ def add_prometheus_options(parser: argparse.ArgumentParser, days: Sequence[str] 
         help="PROMQL, NAME=PROMQL or NAME:stock=PROMQL, with one series as its result; "
         "may be repeated where a command takes several histories",
     )
-    group.add_argument(
-        *days, dest="history_days", type=float, default=DAYS, metavar="N", help=f"days to read (default: {DAYS:g})"
-    )
-    group.add_argument("--step", default="1m", metavar="STEP", help="distance of its values: 15s, 1m, 5m (default: 1m)")
+    group.add_argument(*days, dest="history_days", type=float, metavar="N", help=f"days to read (default: {DAYS:g})")
+    group.add_argument("--step", metavar="STEP", help=f"distance of its values: 15s, 1m, 5m (default: {STEP})")
     group.add_argument("--until", metavar="TIME", help="read up to this moment (ISO 8601); default: half a minute ago")
     group.add_argument("--prometheus-token-file", type=Path, metavar="FILE", help="file of a bearer token")
     group.add_argument("--prometheus-ca", type=Path, metavar="FILE", help="CA that signed the server's certificate")
@@ -100,12 +101,15 @@ def read_histories(options: argparse.Namespace, files: Sequence[Path], finest: t
     """Every file as a history, or every query where there is no file; at least one, all of the kind of `--kind`.
 
     A file with steps below `finest` becomes one of minutes.
-    Raises UsageError where both are named or neither, and what reading raises.
+    Raises UsageError where both are named or neither, or a file with what is for a Prometheus, and what reading raises.
     """
     if files and (options.prometheus or options.query):
         raise UsageError("a FILE and --prometheus; expected one of them: leave the other out")
     if not files and not options.prometheus and not options.query:
         raise UsageError("no history; name a FILE, or --prometheus URL with --query QUERY")
+    if files and (idle := [name for name in _OF_PROMETHEUS if getattr(options, name)]):
+        given = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
+        raise UsageError(f"{given} with a FILE; says how a Prometheus is read: leave it out")
     kind = kind_of(options)
     return load_histories(files, kind, finest) or from_prometheus(options, kind)
 
@@ -192,9 +196,10 @@ def _span(options: argparse.Namespace) -> Span:
 
     now = datetime.now(UTC)  # noqa: TID251  what "the last 28 days" are is for the clock to say
     until = now if options.until is None else _until(options.until) + SETTLE
-    if not 0 < options.history_days <= _MOST_DAYS:
-        raise UsageError(f"{options.history_days:g} days of history; expected more than 0 and at most {_MOST_DAYS:g}")
-    return settled(min(now, until), timedelta(days=options.history_days), _step(options.step))
+    days = DAYS if options.history_days is None else options.history_days
+    if not 0 < days <= _MOST_DAYS:
+        raise UsageError(f"{days:g} days of history; expected more than 0 and at most {_MOST_DAYS:g}")
+    return settled(min(now, until), timedelta(days=days), _step(options.step or STEP))
 
 
 def parse_moment(option: str, text: str, example: str) -> datetime:

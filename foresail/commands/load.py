@@ -13,7 +13,7 @@ from controller.simulation.load import TICK, Load, load_from_series
 from forecaster.series import Kind
 from foresail.commands.history_options import load_histories
 from foresail.errors import UsageError
-from foresail.output import emit_json, number, out, progress, table
+from foresail.output import check_results, emit_json, number, out, progress, table
 
 _EXAMPLES = """examples:
   foresail load history.csv --url ws://127.0.0.1:8080/ws --clients 200
@@ -90,6 +90,7 @@ def _check(options: argparse.Namespace) -> None:
             raise UsageError(f"--{'from' if name == 'share' else name} {value:g}; expected {low:g} to {high:g}")
     if options.seed < 0:
         raise UsageError(f"--seed {options.seed}; expected 0 or more")
+    check_results({"--json": options.json}, {"the history": options.file})
 
 
 def _is_socket_url(url: str) -> bool:

@@ -15,7 +15,7 @@ from foresail.commands.history_options import add_history_options, read_history
 from foresail.errors import UsageError
 from foresail.incidents_file import add_incidents_option, left_out
 from foresail.models import find_model
-from foresail.output import check_place, emit_json, number, out, progress, table
+from foresail.output import check_results, emit_json, number, out, progress, table
 
 if TYPE_CHECKING:
     from forecaster.refit import RefitConfig, Refitted
@@ -77,8 +77,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(options: argparse.Namespace) -> int:
-    if options.json and str(options.json) != "-":
-        check_place(options.json)
+    check_results({"--json": options.json}, {"the history": options.file, "--incidents": options.incidents})
     return _roll_back(options) if options.rollback else _refit(options)
 
 

@@ -18,7 +18,7 @@ from foresail.commands.replay_inputs import TARGET, Inputs, history_files, read_
 from foresail.commands.world_options import add_world_options, check_bounds_of, world_settings
 from foresail.errors import UsageError
 from foresail.incidents_file import add_incidents_option, incidents_of
-from foresail.output import check_apart, check_picture, check_place, emit_json, out, progress, table, whole_file
+from foresail.output import check_picture, check_results, emit_json, out, progress, table, whole_file
 from foresail.plots.replay import draw_costs, draw_pods
 from foresail.replays.arms import ARMS, FORESAIL, HPA, Arm, play_arms
 from foresail.replays.case import Case, Stretch, case_of
@@ -118,27 +118,20 @@ def _check(options: argparse.Namespace) -> None:
         )
     if options.target is not None:
         check_bounds_of("target", options.target, 0.05, 1.0)
-    if options.json and str(options.json) != "-":
-        check_place(options.json)
     if options.png:
         check_picture(options.png)
-    if options.report:
-        if options.report.suffix != ".md":
-            raise UsageError(f"{options.report}: a report is Markdown; give it a name that ends in .md")
-        for path in (options.report, *_pictures(options.report).values()):
-            check_place(path)
-    _check_apart(options)
+    if options.report and options.report.suffix != ".md":
+        raise UsageError(f"{options.report}: a report is Markdown; give it a name that ends in .md")
+    _check_results(options)
 
 
-def _check_apart(options: argparse.Namespace) -> None:
-    """Raises UsageError where a result would take the place of a file that is read, or of another result."""
-    written = {f"--{name}": path for name in ("json", "png", "report") if (path := getattr(options, name))}
-    if str(options.json) == "-":
-        del written["--json"]
+def _check_results(options: argparse.Namespace) -> None:
+    """Raises UsageError where a result cannot be written, or only over a file that is read or another result."""
+    written = {"--json": options.json, "--png": options.png, "--report": options.report}
     if options.report:
         written |= {f"the report's picture {k}": path for k, path in enumerate(_pictures(options.report).values(), 1)}
-    read = {f"--{name}": path for name in ("policy", "hpa", "incidents") if (path := getattr(options, name))}
-    check_apart(written, read | {f"the history {path.name}": path for path in history_files(options)})
+    read = {"--policy": options.policy, "--hpa": options.hpa, "--incidents": options.incidents}
+    check_results(written, read | {f"the history {path.name}": path for path in history_files(options)})
 
 
 def _check_reach(settings: WorldSettings, series: tuple[Series, ...]) -> None:

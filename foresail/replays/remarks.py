@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from controller.simulation.hpa_spec import MILLI
 from foresail.output import number
 from foresail.replays.arms import FORESAIL, HPA, HPA_SAME_COST, NO_FORECAST, NOT_JUDGED
 from foresail.replays.case import Case
@@ -21,7 +22,25 @@ _DUST = 1e-9
 
 def remarks(replayed: Replayed) -> list[str]:
     """What nobody said, what no arm could do, what a row does not show, how long it was not trusted."""
-    return [*replayed.assumed, *_beyond_maximum(replayed.case), *_not_equal(replayed), *_not_trusted(replayed)]
+    case = replayed.case
+    return [
+        *replayed.assumed,
+        *_beyond_pods(case),
+        *_beyond_maximum(case),
+        *_not_equal(replayed),
+        *_not_trusted(replayed),
+    ]
+
+
+def _beyond_pods(case: Case) -> list[str]:
+    """Where the HPA aims at more than a pod carries, overload is what it holds its pods at."""
+    targets = {metric.name: metric.target / MILLI for metric in case.hpa.metrics}
+    return [
+        f"The HPA aims at {number(targets[one.name])} of {one.name} per pod, of which a pod carries"
+        f" {number(one.capacity_per_pod)}: at rest its pods are overloaded. Lower its target, or correct the capacity."
+        for one in case.policy.signals
+        if targets.get(one.name, 0) > one.capacity_per_pod * (1 + _DUST)
+    ]
 
 
 def _beyond_maximum(case: Case) -> list[str]:

@@ -244,6 +244,25 @@ async def test_a_reset_is_put_right_so_many_times_an_hour() -> None:
     assert cluster.events[-1].reason == "FloorReset"
 
 
+async def test_a_reset_that_another_changes_meanwhile_is_put_right_with_that_change() -> None:
+    heard = Heard()
+    cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
+    reconciler = await ticked(cluster, onlooker=heard)
+    raised = cluster.hpas[KEY]
+    reset = {**raised, "spec": {**raised["spec"], "minReplicas": 2}}
+    cluster.failing = Conflict("PATCH", 409, "Conflict", "the object has been modified")
+    tried = [await reconciler.reassert(reset, at(1, k)) for k in range(MOST_RESETS + 1)]
+    assert (any(tried), heard.resets) == (False, [])
+    cluster.failing = None
+    assert await reconciler.reassert(reset, at(1, 20))  # what was not put right has not counted
+    assert heard.resets == [KEY]
+    assert cluster.events[-1].reason == "FloorReset"
+    cluster.policies[KEY]["spec"]["ownership"] = "Respect"
+    cluster.failing = Conflict("PATCH", 409, "Conflict", "conflict with another manager")
+    with pytest.raises(Conflict):
+        await reconciler.reassert(reset, at(1, 21))
+
+
 async def test_an_owner_who_asks_for_more_has_reset_nothing() -> None:
     heard = Heard()
     cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))

@@ -145,9 +145,9 @@ def test_a_picture_without_matplotlib_is_refused(tmp_path: Path, monkeypatch: py
 
 def test_what_is_written_is_neither_read_nor_written_twice(tmp_path: Path) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
-    output.check_apart({"--json": one, "--png": other}, {"--policy": tmp_path / "third"})
+    output.check_results({"--json": one, "--png": other}, {"--policy": tmp_path / "third"})
     with pytest.raises(UsageError, match=r"--png .*other: is what --policy is read from; name another file to write"):
-        output.check_apart({"--json": one, "--png": other}, {"--policy": other})
+        output.check_results({"--json": one, "--png": other}, {"--policy": other})
     os.symlink(one, other)
     with pytest.raises(UsageError, match=r"--png .*other: --json is written there; name another file"):
-        output.check_apart({"--json": one, "--png": other}, {})
+        output.check_results({"--json": one, "--png": other}, {})

@@ -13,6 +13,7 @@ from forecaster.errors import BadHistory
 from forecaster.prometheus import Query
 from forecaster.range_query import SETTLE
 from forecaster.series import Kind
+from foresail.cli import main
 from foresail.commands.history_options import (
     add_history_options,
     from_prometheus,
@@ -181,3 +182,33 @@ def test_several_files_without_a_zone_are_noted_in_one_line(tmp_path: Path, caps
         path.write_text(path.read_text().replace("+00:00", ""))
     load_histories(files)
     assert capsys.readouterr().err == f"{files[1]} and 1 more: timestamps without a time zone, read as UTC\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["--history-days", "7"], "--history-days"),
+        (["--step", "15s", "--until", "2026-01-05T00:00:00Z"], "--step, --until"),
+        (["--prometheus-header", "X: y"], "--prometheus-header"),
+    ],
+)
+def test_what_says_how_a_prometheus_is_read_is_refused_beside_a_file(
+    tmp_path: Path, given: list[str], named: str
+) -> None:
+    history = write_history(tmp_path / "chat.csv", a_load(2))
+    with pytest.raises(UsageError, match=rf"^{named} with a FILE; .*: leave it out"):
+        read_history(parsed(str(history), *given))
+
+
+@pytest.mark.parametrize("call", ["forecast", "backtest", "replay", "load --url ws://127.0.0.1:1/ws", "refit --out m"])
+def test_no_result_takes_the_place_of_the_history(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    history = write_history(tmp_path / "chat.csv", a_load(2))
+    before = history.read_bytes()
+    assert main([*call.split(), "chat.csv", "--json", str(history)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "chat.csv: is what the history" in said
+    assert "is read from; name another file to write" in said
+    assert history.read_bytes() == before

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from controller.simulation.hpa_spec import milli
 from controller.simulation.oracle import Perfect
 from foresail.replays.arms import FORESAIL, HPA, HPA_SAME_COST
 from foresail.replays.case import within
@@ -49,6 +50,15 @@ def test_a_load_beyond_the_maximum_is_counted(most: int, minutes: float | None) 
     assert len(said) == (minutes is not None)
     if minutes is not None:
         assert f"For {minutes:.2f} min the load is more than the HPA's maximum of {most} pods carries" in said[0]
+
+
+@pytest.mark.parametrize(("target", "told"), [(99.9, False), (100, False), (100.1, True), (250, True)])
+def test_an_hpa_that_aims_at_more_than_a_pod_carries_is_told_of(target: float, told: bool) -> None:
+    (metric,), capacity = QUIET.case.hpa.metrics, QUIET.case.policy.signals[0].capacity_per_pod
+    hpa = replace(QUIET.case.hpa, metrics=(replace(metric, target=milli(target * capacity / 100)),))
+    said = remarks(replace(QUIET, case=replace(QUIET.case, hpa=hpa)))
+    assert [one for one in said if "at rest its pods are overloaded" in one] == said
+    assert len(said) == told
 
 
 def test_the_row_of_equal_cost_says_where_it_is_none() -> None:

@@ -238,7 +238,7 @@ class _Metric(Part):
 
 class _Policy(Part):
     type: Annotated[PolicyType, Field(strict=False)]
-    value: Annotated[int, Field(ge=1)]
+    value: Annotated[int, Field(ge=1, le=2**31 - 1)]
     period_seconds: Annotated[int, Field(ge=1, le=1800)]
 
 

@@ -170,16 +170,18 @@ def _normalize(spec: HpaSpec, state: State, current: int, proposal: int, now: da
 
 
 def _stabilize(spec: HpaSpec, state: State, proposal: int, now: datetime) -> int:
-    """stabilizeRecommendation: the largest of the window, one exactly as old as the window included."""
+    """stabilizeRecommendation: the largest of the window.
+
+    Upstream counts one that is exactly as old as the window, which none ever is: it looks at the clock again for each,
+    and its next sync begins a period after the last has ended. On a replay's exact grid every twentieth would be, and
+    hold a peak for a sync longer than in a cluster.
+    """
     cutoff = now - spec.windows[1]
-    return max([proposal, *[replicas for at, replicas in state.recommendations if at >= cutoff]])
+    return max([proposal, *[replicas for at, replicas in state.recommendations if at > cutoff]])
 
 
 def _stabilize_with_behavior(spec: HpaSpec, state: State, current: int, proposal: int, now: datetime) -> int:
-    """stabilizeRecommendationWithBehaviors: the current count, moved no further than both windows agree on.
-
-    Unlike on the older path, a recommendation exactly as old as its window no longer counts.
-    """
+    """stabilizeRecommendationWithBehaviors: the current count, moved no further than both windows agree on."""
     up_cutoff, down_cutoff = now - spec.windows[0], now - spec.windows[1]
     up = min([proposal, *[replicas for at, replicas in state.recommendations if at > up_cutoff]])
     down = max([proposal, *[replicas for at, replicas in state.recommendations if at > down_cutoff]])
@@ -225,8 +227,13 @@ def _scale_up_limit(rules: ScalingRules, state: State, current: int, now: dateti
     for policy in rules.policies:
         start = _period_start(policy, state, current, now)
         by_percent = policy.type is PolicyType.PERCENT
-        limits.append(math.ceil(start * (1 + policy.value / 100)) if by_percent else start + policy.value)
+        limits.append(math.ceil(start * (1 + policy.value / 100)) if by_percent else _int32(start + policy.value))
     return max(limits) if rules.select_policy is SelectPolicy.MAX else min(limits)
+
+
+def _int32(total: int) -> int:
+    """What Go's int32 holds of it: with a policy of 2147483647 pods, meant as no limit, an HPA never scales up."""
+    return (total + 2**31) % 2**32 - 2**31
 
 
 def _scale_down_limit(rules: ScalingRules, state: State, current: int, now: datetime) -> int:

@@ -128,7 +128,7 @@ class PredictiveHpa:
             while self._wishes and self._wishes[-1][1] <= wish:
                 self._wishes.pop()
             self._wishes.append((now, wish))
-        while self._wishes and self._wishes[0][0] < now - self._spec.windows[1]:
+        while self._wishes and self._wishes[0][0] <= now - self._spec.windows[1]:
             self._wishes.popleft()
         held = self._wishes[0][1] if self._wishes else 0
         return Asked(max(sync.replicas, held), sync.replicas)

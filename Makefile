@@ -23,9 +23,12 @@ demo: environment-demo ## The whole loop on this machine: ARGS="--headless --min
 foresail: environment-demo ## Any command: ARGS="replay FILE", ARGS="forecast --help"
 	$(VENV)/python -m foresail $(ARGS)
 
+# Two workers, each on one thread, keep two cores busy; where ARGS picks some there is none, so that -s and --pdb work.
+WORKERS ?= $(if $(ARGS),0,2)
+
 .PHONY: test
 test: environment-dev ## All tests that need no torch: ARGS="-k plan" picks some
-	$(VENV)/python -m pytest -m "not train and not e2e" $(ARGS)
+	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -m "not train and not e2e" -n $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: test-train
 test-train: environment-train ## The tests that need torch: brings 5.5 GB on the first run

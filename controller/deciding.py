@@ -92,7 +92,7 @@ def decide(
     originals = taken(hpa, name_of(subject), metric, told(subject.object, metric))
     policy = followed(subject, originals)
     kept = _fitting(kept or Kept(first_memory(policy, now)), hpa, originals, now)
-    wish = wish_of(hpa, originals, kept.alone, now, subject.measured)
+    wish = wish_of(hpa, originals, kept.alone, now, subject.pods)
     observed = _observed(hpa, wish, readings, originals, metric)
     waiting = _waiting(kept, forecasts, now, blind) if policy.mode is not Mode.PAUSED else ""
     if waiting:

@@ -3,7 +3,8 @@
 Its own `desiredReplicas` has our floor in it. So the metrics that it reports go through the same step function that
 the replay uses, with the owner's minimum and targets; what that remembers is kept from look to look. Every metric goes
 in as an average over the pods, of which the HPA reports only the mean: whose, the caller may know. With those that are
-still starting among them, each look would see more load than there is, and hold more pods, which start.
+still starting among them, each look would see more load than there is, and hold more pods, which start. What is of no
+pod is divided by all, which in a rollout are more than the status says, and each look would see less.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from controller.errors import BadPolicy
 from controller.hpa_manifest import hpa_spec
 from controller.hpa_patch import name_of
 from controller.originals import Originals
+from controller.ready_pods import Counted
 from controller.schema import quantity
 from controller.simulation.hpa import State, step
 from controller.simulation.hpa_spec import MILLI, HpaSpec, Metrics, MetricSpec, Scale, Source, TargetType
 
 Json = dict[str, Any]
+_UNKNOWN = Counted()
 _OF_NO_POD = (Source.EXTERNAL, Source.OBJECT)
 """Their mean is the total by all pods, ready or not."""
 
@@ -50,16 +53,14 @@ class HpaWish:
     unread: str = ""
 
 
-def wish_of(
-    hpa: Json, originals: Originals | None, before: Alone, now: datetime, measured: int | None = None
-) -> HpaWish:
-    """The look at a raw HPA. `measured` pods are those that the means of their own metrics are of; None: all.
+def wish_of(hpa: Json, originals: Originals | None, before: Alone, now: datetime, pods: Counted = _UNKNOWN) -> HpaWish:
+    """The look at a raw HPA. What is not known of its `pods` is taken from its status: all of them.
 
     The API server has taken its spec: what the reader refuses in it, such as a field of a newer Kubernetes, is what it
     does not know, and no mistake of the owner's. Any such part may change what the HPA does, so the wish is unknown.
     """
     current = int(hpa.get("status", {}).get("currentReplicas") or 0)
-    reported = list(_reported(hpa, current, min(measured or current, current)))
+    reported = list(_reported(hpa, _there(hpa, current, pods.there), min(pods.measured or current, current)))
     totals = {name: total for (name, _), (total, _) in reported}
     try:
         spec = _own(hpa_spec(_manifest(hpa), hpa["metadata"]["name"]), originals)
@@ -71,16 +72,24 @@ def wish_of(
     seen: dict[str, tuple[int, ...]] = {}
     for metric, (_, (total, of_all)) in zip(spec.metrics, reported, strict=True):
         key = f"{len(metrics)}"
-        target = metric.target if not of_all else max(1, round(metric.target / current))
         unit = MILLI if metric.target_type is not TargetType.UTILIZATION else 1
-        metrics.append(MetricSpec(key, Source.EXTERNAL, target))
-        seen[key] = (round(total * unit),)
+        metrics.append(MetricSpec(key, Source.EXTERNAL, metric.target))
+        seen[key] = (round(total * unit) * (current if of_all else 1),)  # a ratio to the target, however many there are
     plain = replace(spec, metrics=tuple(metrics))
     there = before.replicas
     if there is None:
         there = current if originals is None or not originals.holds else _at_rest(plain, seen)
     sync = step(plain, before.state, Scale(there, there), Metrics(external=seen), now)
     return HpaWish(sync.replicas, totals, Alone(sync.replicas, sync.state))
+
+
+def _there(hpa: Json, current: int, known: int | None) -> int:
+    """The pods by which the HPA has divided, of which its status says only how many were asked for.
+
+    A rollout has more. While it scales, those that we know may be of after it looked.
+    """
+    at_rest = hpa["status"].get("desiredReplicas") == current
+    return max(current, known or 0) if at_rest else current
 
 
 def _at_rest(spec: HpaSpec, seen: Mapping[str, tuple[int, ...]]) -> int:
@@ -117,7 +126,7 @@ def _milli(text: str) -> int:
         raise BadPolicy(f"a target of {text!r}; {error}") from error
 
 
-def _reported(hpa: Json, current: int, measured: int) -> Iterator[tuple[tuple[str, Source], tuple[float, bool]]]:
+def _reported(hpa: Json, there: int, measured: int) -> Iterator[tuple[tuple[str, Source], tuple[float, bool]]]:
     """(name, source) and (total over all pods, in percent of a pod for a utilization; whether it is of no pod).
 
     In the order of the spec, as the HPA reports them: two may have one name, such as the cpu of two containers.
@@ -127,7 +136,7 @@ def _reported(hpa: Json, current: int, measured: int) -> Iterator[tuple[tuple[st
         part = metric.get(metric["type"][:1].lower() + metric["type"][1:]) if source else None
         if source is None or not part:
             continue
-        shown, pods = part.get("current", {}), current if source in _OF_NO_POD else measured
+        shown, pods = part.get("current", {}), there if source in _OF_NO_POD else measured
         if "averageUtilization" in shown:
             yield (name_of(part), source), (float(shown["averageUtilization"]) * pods, False)
         elif "averageValue" in shown and "value" not in shown:

@@ -19,7 +19,7 @@ from controller.errors import ClusterError
 from controller.hpa_patch import Change
 from controller.lead_time import LeadTimes, scaled_by
 from controller.originals import gives_back
-from controller.ready_pods import ReadyPods
+from controller.ready_pods import Counted, ReadyPods
 from controller.rollout_watch import RolloutWatch
 from controller.rollouts import Rollouts
 from controller.scaled_objects import VERSION, WithViews, is_view, key_of_scaled, view, written
@@ -136,9 +136,9 @@ class KubeCluster:
         """As the pods that the HPA scales have shown."""
         return self._leads.of(scaled_by(hpa))
 
-    def measured(self, hpa: Json, now: datetime) -> int | None:
+    def counted(self, hpa: Json, now: datetime) -> Counted:
         """The pods of which the HPA's metrics tell."""
-        return self._ready.measured(scaled_by(hpa), now)
+        return self._ready.counted(scaled_by(hpa), now)
 
     def rollouts(self, hpa: Json, known: Rollouts, now: datetime) -> Rollouts:
         """With what its pods tell by now; until all of them are listed they tell nothing."""

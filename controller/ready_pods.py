@@ -1,7 +1,8 @@
 """What is kept of the pods of every workload, and how many of them the means of an HPA's metrics are of.
 
-The HPA's status says the mean and not of how many. Pods that are not ready yet have no part in it, and those that have
-just become so not yet: a metric is as old as its lag and its window. Pure.
+The HPA's status says the mean and not of how many. Of pods' own metrics, those that are not ready yet have no part in
+it, and those that have just become so not yet: a metric is as old as its lag and its window. What is of no pod is
+divided by all that are there, which in a rollout are more than the HPA asks for. Pure.
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from controller.lead_time import Target, target_of
+from controller.lead_time import SYNC, Target, target_of
 
 Json = dict[str, Any]
 MEASURED_AFTER = timedelta(seconds=60)
 """Of readiness: kubelets measure over some 15 s, metrics-server scrapes them every 15 s, an HPA looks as often."""
 
+_SEEN_AFTER = SYNC + timedelta(seconds=5)
+"""Of its making: by then the HPA has looked again, and the status that it leaves knows the pod."""
+_ENDED = ("Succeeded", "Failed")
 _TEMPLATES = ("pod-template-hash", "controller-revision-hash", "rollouts-pod-template-hash")
 """Labels by which Deployments, StatefulSets, and Argo's Rollouts say of which template a pod is."""
 
@@ -28,12 +32,25 @@ class PodSeen:
     template     what its workload calls the template that it is of; empty where it calls it nothing
     ready_since  None where it is not ready, or on its way out
     going        it is being deleted
+    ended        it runs no more, and no workload counts it
     """
 
     template: str
     created: datetime
     ready_since: datetime | None
     going: bool
+    ended: bool = False
+
+
+class Counted(NamedTuple):
+    """Pods of a workload; None where there is none, or none is known.
+
+    there     those that it had when the HPA looked last
+    measured  those that the means of pods' own metrics are of
+    """
+
+    there: int | None = None
+    measured: int | None = None
 
 
 class ReadyPods:
@@ -65,10 +82,15 @@ class ReadyPods:
         """Those that are there, those on their way out among them."""
         return self._pods.get(target, {}).values()
 
-    def measured(self, target: Target, now: datetime) -> int | None:
-        """Those whose metrics count by now; all that are ready where none has been for long, None where none is."""
-        ready = [one.ready_since for one in self.of(target) if one.ready_since is not None]
-        return sum(now - since >= MEASURED_AFTER for since in ready) or len(ready) or None
+    def counted(self, target: Target, now: datetime) -> Counted:
+        """By now; where none has been ready for long, all that are ready are taken to be measured."""
+        pods = self.of(target)
+        there = sum(not (one.going or one.ended) and now - one.created >= _SEEN_AFTER for one in pods)
+        if target[1] != "Deployment":  # an Argo Rollout tells the HPA of a part of its pods
+            there = 0
+        ready = [one.ready_since for one in pods if one.ready_since is not None]
+        measured = sum(now - since >= MEASURED_AFTER for since in ready) or len(ready)
+        return Counted(there or None, measured or None)
 
 
 def _seen(pod: Json) -> PodSeen:
@@ -76,7 +98,8 @@ def _seen(pod: Json) -> PodSeen:
     labels = metadata.get("labels") or {}
     template = next((labels[name] for name in _TEMPLATES if name in labels), "")
     created = datetime.fromisoformat(metadata["creationTimestamp"])
-    return PodSeen(template, created, _ready_since(pod), "deletionTimestamp" in metadata)
+    ended = pod.get("status", {}).get("phase") in _ENDED
+    return PodSeen(template, created, _ready_since(pod), "deletionTimestamp" in metadata, ended)
 
 
 def _ready_since(pod: Json) -> datetime | None:

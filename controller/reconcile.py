@@ -28,6 +28,7 @@ from controller.leftovers import Leftovers, unfollowed
 from controller.live_forecasts import LiveForecasts, Wanted
 from controller.onlooker import Decided, Onlooker
 from controller.originals import FINALIZER, Originals, as_number, raising, read, taken, was_reset, without_ours
+from controller.ready_pods import Counted
 from controller.rollouts import Rollouts, news, noted
 from controller.rollouts import read as noted_rollouts
 from controller.scaled_objects import held_key
@@ -55,8 +56,8 @@ class Cluster(Scribe, Protocol):
     def lead_time(self, hpa: Json) -> timedelta | None:
         """Of the pods that the HPA scales, as they have shown; None while that is unknown."""
 
-    def measured(self, hpa: Json, now: datetime) -> int | None:
-        """Pods that the means of its metrics are of by now; None while that is unknown."""
+    def counted(self, hpa: Json, now: datetime) -> Counted:
+        """Pods that the means of its metrics are of by now."""
 
     def rollouts(self, hpa: Json, known: Rollouts, now: datetime) -> Rollouts:
         """Of what it scales: those that are known, and what its pods tell by now."""
@@ -190,15 +191,15 @@ class Reconciler:
         return True
 
     def _watched(self, key: Key, one: Subject | Refusal, now: datetime) -> Subject | Refusal:
-        """With what its pods have told: those that are measured, rollouts, and the lead time where it is left to us."""
+        """With what its pods have told: how many they are, rollouts, and the lead time where it is left to us."""
         if isinstance(one, Refusal):
             return one
         lead_time = self._cluster.lead_time(one.hpa) if one.workload.lead_time is None else None
         mine = self._known.setdefault(key, _Policy())
         known = noted_rollouts(one.object.get("status", {})) if mine.rollouts is None else mine.rollouts
         mine.rollouts = self._cluster.rollouts(one.hpa, known, now)
-        measured = self._cluster.measured(one.hpa, now)
-        return replace(one, lead_time=lead_time, measured=measured, rollouts=mine.rollouts)
+        pods = self._cluster.counted(one.hpa, now)
+        return replace(one, lead_time=lead_time, pods=pods, rollouts=mine.rollouts)
 
     async def _read(self, found: Mapping[Key, Subject], now: datetime) -> Mapping[SignalKey, Fed]:
         keys = {one for subject in found.values() for one in self._keys(subject).values()}

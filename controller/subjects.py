@@ -13,6 +13,7 @@ from typing import Any
 from controller.errors import BadPolicy
 from controller.hpa_patch import target_of
 from controller.policy import Workload, resolve_object
+from controller.ready_pods import Counted
 from controller.rollouts import Rollouts
 from controller.scaled_objects import KIND, held_key, is_view, key_of_scaled
 from forecaster.incidents import Incident
@@ -37,7 +38,7 @@ class Subject:
     """A policy that is followed: its object, what it says, and its HPA as it was read.
 
     lead_time  as the workload's pods have shown; None where the policy states one, or too few are known
-    measured   pods that the means of the HPA's metrics are of; None where that is unknown
+    pods       that the means of the HPA's metrics are of
     rollouts   of the workload, as its pods have shown
     """
 
@@ -45,7 +46,7 @@ class Subject:
     workload: Workload
     hpa: Json
     lead_time: timedelta | None = None
-    measured: int | None = None
+    pods: Counted = Counted()  # noqa: RUF009  frozen
     rollouts: Rollouts = Rollouts()  # noqa: RUF009  frozen
 
     @property

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from controller.hpa_wish import Alone, wish_of
 from controller.originals import Originals
+from controller.ready_pods import Counted
 from tests.helpers.builders import at
 
 Json = dict[str, Any]
@@ -76,14 +77,45 @@ def test_pods_that_are_still_starting_bear_no_load() -> None:
     """Seven pods, of which three are measured at 98 %: the load of 4.2 pods at the target, and not of 9.8."""
     for replicas in (3, 5, 7):
         made = an_hpa(cpu(98), floor=replicas, replicas=replicas)
-        found = wish_of(made, Originals("chat/gateway", 2, 12), Alone(), at(), measured=3)
+        found = wish_of(made, Originals("chat/gateway", 2, 12), Alone(), at(), Counted(measured=3))
         assert found.totals == {"cpu": 3 * 98}
         assert found.replicas == 5
 
 
 def test_what_is_of_no_pod_is_of_all_of_them() -> None:
     made = an_hpa(average(420, 7), floor=7, replicas=7)
-    assert wish_of(made, Originals("chat/gateway", 2, 12), Alone(), at(), measured=3).replicas == 6
+    assert wish_of(made, Originals("chat/gateway", 2, 12), Alone(), at(), Counted(measured=3)).replicas == 6
+
+
+@pytest.mark.parametrize(
+    ("target", "seen", "replicas", "expected"),
+    [
+        ("100m", "100m", 30, 30),
+        ("100m", "100m", 40, 40),
+        ("100m", "150m", 20, 30),
+        ("500m", "1", 15, 30),
+        ("100", "200", 3, 6),
+    ],
+)
+def test_a_value_is_held_against_its_target_and_no_part_of_it(
+    target: str, seen: str, replicas: int, expected: int
+) -> None:
+    """A latency in seconds divided by the pods would be a handful of thousandths, and rounding it a tenth of it."""
+    metric = external("latency", {"type": "Value", "value": target}, {"value": seen})
+    assert wish_of(an_hpa(metric, replicas=replicas), None, Alone(), at()).replicas == expected
+
+
+def test_in_a_rollout_what_is_of_no_pod_is_divided_by_the_surge_too() -> None:
+    """Ten pods were asked for and thirteen are there, under the load of ten."""
+    _, shown = average(700, 13)
+    made = an_hpa((average(700, 10)[0], shown), replicas=10)
+    alone = wish_of(made, None, Alone(), at(), Counted(there=13)).alone
+    later = wish_of(made, None, alone, at(6), Counted(there=13))
+    assert (later.replicas, round(later.totals["connections"])) == (10, 700)
+    made["status"]["desiredReplicas"] = 13  # it scales: the pods that are there now it has not seen
+    assert round(wish_of(made, None, alone, at(6), Counted(there=13)).totals["connections"]) == 538
+    made["status"]["desiredReplicas"] = 10
+    assert round(wish_of(made, None, alone, at(6), Counted(there=7)).totals["connections"]) == 538
 
 
 def test_our_target_has_no_say_either() -> None:

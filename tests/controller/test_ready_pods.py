@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from controller.ready_pods import MEASURED_AFTER, PodSeen, ReadyPods
+from controller.ready_pods import MEASURED_AFTER, Counted, PodSeen, ReadyPods
 from tests.controller.test_lead_time import WEB, a_pod
 from tests.helpers.builders import at
 
@@ -22,14 +22,14 @@ def told(*pods: dict[str, Any]) -> ReadyPods:
 def test_a_pod_counts_once_it_is_ready_and_measured() -> None:
     ready = told(a_pod("old", 0), a_pod("new", 100), a_pod("starting", None))
     measured_from = at(seconds=100) + MEASURED_AFTER
-    assert ready.measured(WEB, measured_from - SECOND) == 1
-    assert ready.measured(WEB, measured_from) == 2
-    assert ready.measured(("chat", "Deployment", "other"), measured_from) is None
+    assert ready.counted(WEB, measured_from - SECOND).measured == 1
+    assert ready.counted(WEB, measured_from).measured == 2
+    assert ready.counted(("chat", "Deployment", "other"), measured_from).measured is None
 
 
 def test_where_all_are_new_all_that_are_ready_count() -> None:
-    assert told(a_pod("one", 100), a_pod("two", 100)).measured(WEB, at(seconds=101)) == 2
-    assert told(a_pod("starting", None)).measured(WEB, at(seconds=101)) is None
+    assert told(a_pod("one", 100), a_pod("two", 100)).counted(WEB, at(seconds=101)).measured == 2
+    assert told(a_pod("starting", None)).counted(WEB, at(seconds=101)).measured is None
 
 
 def test_one_that_is_not_ready_any_more_or_goes_does_not_count() -> None:
@@ -41,7 +41,24 @@ def test_one_that_is_not_ready_any_more_or_goes_does_not_count() -> None:
     gone = a_pod("c", 0)["metadata"]
     ready.learn("DELETED", {"metadata": {"namespace": gone["namespace"], "name": gone["name"]}})
     ready.learn("DELETED", {"metadata": {"namespace": "chat", "name": "never seen"}})
-    assert ready.measured(WEB, late) == 1
+    assert ready.counted(WEB, late).measured == 1
+
+
+def test_those_that_the_hpa_has_seen_are_there_ready_or_not() -> None:
+    def made(name: str, second: int, **status: str) -> dict[str, Any]:
+        pod = a_pod(name, None)
+        pod["metadata"]["creationTimestamp"] = at(seconds=second).isoformat()
+        pod["status"] |= status
+        return pod
+
+    going = made("going", 0)
+    going["metadata"]["deletionTimestamp"] = at().isoformat()
+    pods = told(made("a", 0), made("b", 40), going, made("done", 0, phase="Succeeded"), made("out", 0, phase="Failed"))
+    assert [pods.counted(WEB, at(seconds=k)).there for k in (19, 20, 59, 60)] == [None, 1, 1, 2]
+    of_argo = made("argo", 0)
+    of_argo["metadata"]["labels"] = {"rollouts-pod-template-hash": "6b8"}
+    pods.learn("ADDED", of_argo)
+    assert pods.counted(("chat", "Rollout", "web"), at(60)) == Counted()
 
 
 def test_of_a_pod_is_kept_its_template_when_it_was_made_and_whether_it_goes() -> None:

@@ -20,6 +20,7 @@ from controller.hpa_patch import Change, operations
 from controller.live_forecasts import LiveForecasts
 from controller.onlooker import Decided, Onlooker
 from controller.originals import FINALIZER, Originals, given_back, raising, read
+from controller.ready_pods import Counted
 from controller.reconcile import Reconciler
 from controller.rollouts import BEFORE, SETTLES, Rollout, Rollouts
 from controller.subjects import Key, Refusal
@@ -50,8 +51,8 @@ class Memory:
         self.rolled_out: Rollout | None = None
         self.failing: Exception | None = None
 
-    def measured(self, hpa: Json, now: datetime) -> int | None:
-        return None
+    def counted(self, hpa: Json, now: datetime) -> Counted:
+        return Counted()
 
     def lead_time(self, hpa: Json) -> timedelta | None:
         return self.lead

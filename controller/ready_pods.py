@@ -18,7 +18,7 @@ Json = dict[str, Any]
 MEASURED_AFTER = timedelta(seconds=60)
 """Of readiness: kubelets measure over some 15 s, metrics-server scrapes them every 15 s, an HPA looks as often."""
 
-_SEEN_AFTER = SYNC + timedelta(seconds=5)
+SEEN_AFTER = SYNC + timedelta(seconds=5)
 """Of its making: by then the HPA has looked again, and the status that it leaves knows the pod."""
 _ENDED = ("Succeeded", "Failed")
 _TEMPLATES = ("pod-template-hash", "controller-revision-hash", "rollouts-pod-template-hash")
@@ -85,7 +85,7 @@ class ReadyPods:
     def counted(self, target: Target, now: datetime) -> Counted:
         """By now; where none has been ready for long, all that are ready are taken to be measured."""
         pods = self.of(target)
-        there = sum(not (one.going or one.ended) and now - one.created >= _SEEN_AFTER for one in pods)
+        there = sum(not (one.going or one.ended) and now - one.created >= SEEN_AFTER for one in pods)
         if target[1] != "Deployment":  # an Argo Rollout tells the HPA of a part of its pods
             there = 0
         ready = [one.ready_since for one in pods if one.ready_since is not None]

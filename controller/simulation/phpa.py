@@ -123,12 +123,12 @@ class PredictiveHpa:
         sync = step(self._spec, self._state, Scale(self._alone, self._alone), metrics, now)
         self._state, self._alone = sync.state, sync.replicas
         expected = self._model.next(sync.replicas)
+        while self._wishes and self._wishes[0][0] <= now - self._spec.windows[1]:
+            self._wishes.popleft()  # before this tick's comes, which counts however short the window is
         if expected is not None:
             wish = min(math.ceil(expected), self._spec.max_replicas)
             while self._wishes and self._wishes[-1][1] <= wish:
                 self._wishes.pop()
             self._wishes.append((now, wish))
-        while self._wishes and self._wishes[0][0] <= now - self._spec.windows[1]:
-            self._wishes.popleft()
         held = self._wishes[0][1] if self._wishes else 0
         return Asked(max(sync.replicas, held), sync.replicas)

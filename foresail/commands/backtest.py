@@ -168,7 +168,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.png:
         check_picture(options.png)
     written = {"--json": options.json, "--png": options.png, "--forecasts-out": options.forecasts_out}
-    read = {"--incidents": options.incidents} | {f"the history {one.name}": one for one in options.files}
+    read = {"--incidents": options.incidents} | {f"the history {one}": one for one in options.files}
     check_results(written, read)
 
 

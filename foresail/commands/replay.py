@@ -131,7 +131,7 @@ def _check_results(options: argparse.Namespace) -> None:
     if options.report:
         written |= {f"the report's picture {k}": path for k, path in enumerate(_pictures(options.report).values(), 1)}
     read = {"--policy": options.policy, "--hpa": options.hpa, "--incidents": options.incidents}
-    check_results(written, read | {f"the history {path.name}": path for path in history_files(options)})
+    check_results(written, read | {f"the history {path}": path for path in history_files(options)})
 
 
 def _check_reach(settings: WorldSettings, series: tuple[Series, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.simulation.hpa_spec import DEFAULT_SCALE_DOWN, Behavior
 from controller.simulation.phpa import HoltWinters, LinearRegression, PredictiveHpa, ReplicaModel
 from controller.simulation.replay import HpaAlone, Run, hpa_for, play
 from controller.simulation.score import score
 from controller.simulation.world import WorldSettings
-from tests.helpers.builders import a_policy
+from tests.helpers.builders import a_policy, at
 from tests.helpers.worlds import a_load, connections, wave
 
 SPEC = hpa_for(a_policy(max_replicas=60))
@@ -52,3 +54,12 @@ def test_it_never_has_fewer_pods_than_the_hpa_and_less_overload(model: ReplicaMo
     assert score(run).overload_minutes < score(alone).overload_minutes
     again = played(model)
     assert again.records == run.records
+
+
+def test_what_it_expects_counts_however_short_the_window() -> None:
+    """A window of zero remembers nothing; this tick's own expectation is not remembered but new."""
+    behavior = Behavior(scale_down=replace(DEFAULT_SCALE_DOWN, stabilization=timedelta(0)))
+    scaler = PredictiveHpa(replace(SPEC, behavior=behavior), LinearRegression(2, 4))
+    scaler.begin({"connections": 100.0}, at())
+    asked = [scaler.tick(at(seconds=15 * k), {"connections": 100.0 * (k + 1)}, 0, 0) for k in range(4)]
+    assert all(one.desired > one.hpa_alone for one in asked[1:])

@@ -212,3 +212,15 @@ def test_no_result_takes_the_place_of_the_history(
     assert "chat.csv: is what the history" in said
     assert "is read from; name another file to write" in said
     assert history.read_bytes() == before
+
+
+def test_no_result_takes_the_place_of_a_history_that_has_the_name_of_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    one, other = (write_history(tmp_path / folder / "chat.csv", a_load(2)) for folder in ("a", "b"))
+    before = one.read_bytes()
+    assert main(["backtest", str(one), str(other), "--model", "last-value", "--json", str(one)]) == 2
+    assert "is read from; name another file to write" in " ".join(capsys.readouterr().err.split())
+    assert one.read_bytes() == before

@@ -180,8 +180,8 @@ def test_a_place_that_cannot_be_written_is_refused_before_anything_is_read(
 
 
 @pytest.mark.parametrize(("options", "problem"), [
-    (["--json", "steps.csv"], "is what the history steps.csv is read from; name another file to write"),
-    (["--json", "../{folder}/steps.csv"], "is what the history steps.csv is read from"),
+    (["--json", "steps.csv"], "steps.csv is read from; name another file to write"),
+    (["--json", "../{folder}/steps.csv"], "steps.csv is read from"),
     (["--policy", "policy.md", "--report", "policy.md"], "is what --policy is read from"),
     (["--report", "out.md", "--json", "out.md"], "--json is written there; name another file"),
     (["--report", "out.md", "--png", "out-costs.png"], "--png is written there; name another file"),

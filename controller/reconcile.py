@@ -147,11 +147,7 @@ class Reconciler:
         return was_reset(hpa) or (read(hpa) is None and hpa["metadata"].get("uid") in self._noted)
 
     async def reassert(self, hpa: Json, now: datetime) -> bool:
-        """Puts back at once what an owner's apply has reset, before the HPA's next sync; whether anything was.
-
-        Where another, such as the HPA controller, has changed the HPA since, that change comes as news of its own, with
-        the next attempt. A tick that was hurried instead would put the floor back first, and tell nobody of a reset.
-        """
+        """Puts back at once what an owner's apply has reset, before the HPA's next sync; whether anything was."""
         noted = read(hpa) or self._noted.get(hpa["metadata"].get("uid", ""))
         if noted is None or not self.was_reset(hpa):
             return False
@@ -171,13 +167,11 @@ class Reconciler:
         originals = taken(hpa, noted.policy, noted.metric, noted)
         change, after = raising(originals, floor, as_number(noted.ours_target))
         note = undone(hpa, noted, after, MANAGER)
-        if not note:
-            self._noted.pop(hpa["metadata"].get("uid", ""), None)
-        try:
-            await self._cluster.write_hpa(hpa, change, subject.workload.ownership)
-        except Conflict:
-            if subject.workload.ownership is Ownership.RESPECT:  # the field may be held, of which nothing else tells
-                raise
+        uid = hpa["metadata"].get("uid", "")
+        before = self._noted.pop(uid, None) if not note else None
+        if not await self._stands_again(hpa, change, subject.workload.ownership):
+            if before is not None:
+                self._noted[uid] = before
             return False
         if not note:
             note = (
@@ -188,6 +182,20 @@ class Reconciler:
         mine.resets.add(now)
         await self._cluster.tell(subject.object, Told("Normal", "FloorReset", note, "Reassert"))
         self._onlooker.reset(key)
+        return True
+
+    async def _stands_again(self, hpa: Json, change: Change, ownership: Ownership) -> bool:
+        """Writes; whether what is ours stands there by now, written by us or by a tick that was on its way.
+
+        Where another, such as the HPA controller, has changed the HPA since, that change comes as news of its own, with
+        the next attempt. A tick that was hurried instead would put the floor back first, and tell nobody of a reset.
+        """
+        try:
+            await self._cluster.write_hpa(hpa, change, ownership)
+        except Conflict:
+            if ownership is Ownership.RESPECT:  # the field may be held, of which nothing else tells
+                raise
+            return not self.was_reset(self._cluster.hpas.get(held_key(hpa), hpa))
         return True
 
     def _watched(self, key: Key, one: Subject | Refusal, now: datetime) -> Subject | Refusal:

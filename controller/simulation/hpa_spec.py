@@ -210,7 +210,11 @@ class HpaSpec:
             raise BadPolicy("hpa: no metric; give at least one")
         lowest = 0 if self.flags.scale_to_zero and self.sees_beyond_pods else 1
         if not (lowest <= self.min_replicas <= self.max_replicas and self.max_replicas >= 1):
-            gate = "; without the feature gate HPAScaleToZero at least 1: raise it" if self.min_replicas == 0 else ""
+            gate = (
+                "; 0 is for the feature gate HPAScaleToZero, which is off here: raise it to 1"
+                if self.min_replicas == 0
+                else ""
+            )
             raise BadPolicy(
                 f"hpa: minReplicas {self.min_replicas} and maxReplicas {self.max_replicas};"
                 f" expected {lowest} <= min <= max{gate if lowest else ' and max >= 1'}"

@@ -104,12 +104,12 @@ def read_histories(options: argparse.Namespace, files: Sequence[Path], finest: t
     Raises UsageError where both are named or neither, or a file with what is for a Prometheus, and what reading raises.
     """
     if files and (options.prometheus or options.query):
-        raise UsageError("a FILE and --prometheus; expected one of them: leave the other out")
+        given = "--prometheus" if options.prometheus else "--query"
+        raise UsageError(f"a FILE and {given}; expected one of them: leave the other out")
     if not files and not options.prometheus and not options.query:
         raise UsageError("no history; name a FILE, or --prometheus URL with --query QUERY")
-    if files and (idle := [name for name in _OF_PROMETHEUS if getattr(options, name)]):
-        given = ", ".join(f"--{name.replace('_', '-')}" for name in idle)
-        raise UsageError(f"{given} with a FILE; says how a Prometheus is read: leave it out")
+    if files:
+        _refuse_idle(options, "with a FILE")
     kind = kind_of(options)
     return load_histories(files, kind, finest) or from_prometheus(options, kind)
 
@@ -127,11 +127,18 @@ def load_histories(files: Sequence[Path], kind: Kind = Kind.FLOW, finest: timede
     return read
 
 
+def _refuse_idle(options: argparse.Namespace, beside: str) -> None:
+    """Raises UsageError where something says how a Prometheus is read, and none is."""
+    if idle := [f"--{name.replace('_', '-')}" for name in _OF_PROMETHEUS if getattr(options, name)]:
+        raise UsageError(f"{', '.join(idle)} {beside}; says how a Prometheus is read: leave it out")
+
+
 def from_prometheus(options: argparse.Namespace, kind: Kind = Kind.FLOW) -> list[Series]:
     """The histories of the queries, in their order; none where no server is named. `kind` is theirs that say none."""
     if not options.prometheus:
         if options.query:
             raise UsageError("--query without --prometheus; name the server: --prometheus URL")
+        _refuse_idle(options, "without --prometheus")
         return []
     queries = parse_queries(options.query, kind)
     source, span = _source(options), _span(options)

@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
         _write_report(replayed, options.report, suggestion)
     if options.json:
         more = {} if suggestion is None else {"suggestion": suggestion_dict(suggestion)}
-        emit_json({**to_dict(replayed), **more}, options.json)
+        emit_json({**to_dict(replayed), "remarks": _remarks(replayed), **more}, options.json)
     if not options.json or str(options.json) != "-":
         _print(replayed)
         if suggestion is not None:
@@ -210,5 +210,9 @@ def _print(replayed: Replayed) -> None:
     out.print(table(title(replayed), *arm_table(replayed.scores, replayed.case.load.stock is not None)))
     if against := against_hpa(runs[FORESAIL], runs[HPA]):
         out.print(f"{against.sentence()}.")
-    for sentence in (*remarks(replayed), *short_lead(replayed), *unmeasured(replayed.case.load)):
+    for sentence in _remarks(replayed):
         out.print(sentence)
+
+
+def _remarks(replayed: Replayed) -> list[str]:
+    return [*remarks(replayed), *short_lead(replayed), *unmeasured(replayed.case.load)]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from controller.domain import Policy
 from controller.simulation.hpa_spec import MILLI, HpaSpec
 from controller.simulation.load import Load
 from controller.simulation.replay import Run
@@ -150,8 +151,8 @@ def short_lead(replayed: Replayed) -> list[str]:
     if planned >= longest:
         return []
     return [
-        f"The policy plans {planned.total_seconds():g} s ahead, and a pod takes up to {longest.total_seconds():g} s:"
-        " with such pods, set its leadTime to that."
+        f"The policy plans {planned.total_seconds():g} s ahead, and one pod in twenty takes"
+        f" {longest.total_seconds():g} s or more: a leadTime of that is early enough for the other nineteen."
     ]
 
 
@@ -197,6 +198,8 @@ def to_dict(replayed: Replayed) -> dict[str, object]:
                 for given, metric in zip(replayed.given.metrics, case.hpa.metrics, strict=True)
             ],
         },
+        "policy": _policy(case.policy),
+        "incidents": [_entry(one.start, one.end, one.reason) for one in case.incidents],
         "same_cost_share": replayed.same_cost_share,
         "model": replayed.model,
         "ruled_hours": replayed.hours,
@@ -209,6 +212,26 @@ def to_dict(replayed: Replayed) -> dict[str, object]:
         },
         "arms": {name: figures.to_dict() for name, figures in replayed.scores.items()},
     }  # fmt: skip
+
+
+def _policy(policy: Policy) -> dict[str, object]:
+    moved = policy.target if policy.moves_target else None
+    return {
+        "min_replicas": policy.bounds.min_replicas,
+        "max_replicas": policy.bounds.max_replicas,
+        "lead_time_s": policy.lead_time.total_seconds(),
+        "cost_ratio": policy.cost_ratio,
+        "budget_percent": policy.budget_percent,
+        "levers": list(policy.levers),
+        "target": moved and {"metric": moved.metric, "min": moved.lowest, "max": moved.highest},
+        "events": [
+            {**_entry(one.start, one.end, one.reason), "min_replicas": one.min_replicas} for one in policy.events
+        ],
+    }
+
+
+def _entry(start: datetime, end: datetime, reason: str) -> dict[str, str]:
+    return {"from": start.isoformat(), "to": end.isoformat(), "reason": reason}
 
 
 def world_figures(settings: WorldSettings) -> dict[str, float | None]:

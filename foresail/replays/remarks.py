@@ -15,27 +15,38 @@ from foresail.replays.figures import Replayed
 _MINUTE = timedelta(minutes=1)
 _SHOWN_HOURS = 0.05
 """Less than this is 0.0 in a table of hours."""
+_SHOWN_PERCENT = 0.05
 _TRUSTED = ("Accept", NOT_JUDGED)
 # A load of exactly n capacities is carried by n pods, although the product may come out a little below it.
 _DUST = 1e-9
 
 
 def remarks(replayed: Replayed) -> list[str]:
-    """What nobody said, what no arm could do, what a row does not show, how long it was not trusted."""
+    """What nobody said, what no arm could do, what cost more and why, how long the forecast was not trusted."""
     case = replayed.case
     return [
         *replayed.assumed,
         *_beyond_pods(case),
         *_beyond_maximum(case),
+        *_beyond_budget(replayed),
         *_not_equal(replayed),
         *_not_trusted(replayed),
     ]
 
 
 def _beyond_pods(case: Case) -> list[str]:
-    """Where the HPA aims at more than a pod carries, overload is what it holds its pods at."""
+    """Where the HPA aims at more than a pod carries, or may be made to, overload is what it holds its pods at."""
     targets = {metric.name: metric.target / MILLI for metric in case.hpa.metrics}
+    moved = {}
+    if case.policy.target is not None and case.policy.moves_target:
+        moved = {case.policy.target.metric: case.policy.target.highest}
     return [
+        f"The policy may have the HPA aim at {number(moved[one.name])} of {one.name} per pod, of which a pod carries"
+        f" {number(one.capacity_per_pod)}: its pods are overloaded then. Lower the policy's target, or correct the"
+        " capacity."
+        for one in case.policy.signals
+        if moved.get(one.name, 0) > one.capacity_per_pod * (1 + _DUST)
+    ] + [
         f"The HPA aims at {number(targets[one.name])} of {one.name} per pod, of which a pod carries"
         f" {number(one.capacity_per_pod)}: at rest its pods are overloaded. Lower its target, or correct the capacity."
         for one in case.policy.signals
@@ -44,17 +55,45 @@ def _beyond_pods(case: Case) -> list[str]:
 
 
 def _beyond_maximum(case: Case) -> list[str]:
-    """Where the HPA may not have as many pods as the load needs, every arm is overloaded, the perfect forecast too."""
-    load, most = case.load, case.hpa.max_replicas
+    """Where the HPA may not have as many pods as the load needs, every arm is overloaded, the perfect forecast too.
+
+    Beyond the policy's maximum it is the HPA that has to follow, without a floor.
+    """
+    ours, most = case.policy.bounds.max_replicas, case.hpa.max_replicas
+    said = []
+    if minutes := _minutes_beyond(case, most):
+        said.append(
+            f"For {number(minutes)} min the load is more than the HPA's maximum of {most:,} pods carries: no arm is"
+            " without overload then. Raise maxReplicas, or correct the capacity."
+        )
+    if ours < most and (minutes := _minutes_beyond(case, ours)):
+        said.append(
+            f"For {number(minutes)} min the load is more than the policy's maximum of {ours:,} pods carries: Foresail"
+            " raises no floor beyond it. Raise bounds.maxReplicas."
+        )
+    return said
+
+
+def _minutes_beyond(case: Case, pods: int) -> float:
+    """For how long so many pods carry less than the load."""
+    load = case.load
     needed = np.logical_or.reduce([
-        load.signals[signal.name] > most * signal.capacity_per_pod * (1 + _DUST) for signal in case.policy.signals
+        load.signals[signal.name] > pods * signal.capacity_per_pod * (1 + _DUST) for signal in case.policy.signals
     ])  # fmt: skip
-    minutes = int((needed & load.known).sum()) * (load.tick / _MINUTE)
-    if not minutes:
+    return int((needed & load.known).sum()) * (load.tick / _MINUTE)
+
+
+def _beyond_budget(replayed: Replayed) -> list[str]:
+    """Where Foresail cost more than the budget would add to the HPA alone, and why that may be."""
+    cost, budget = replayed.scores[FORESAIL].pod_minutes, replayed.case.policy.budget_percent
+    more = 100 * (cost / replayed.scores[HPA].pod_minutes - 1)
+    if more <= budget + _SHOWN_PERCENT:
         return []
     return [
-        f"For {number(minutes)} min the load is more than the HPA's maximum of {most:,} pods carries: no arm is without"
-        " overload then. Raise maxReplicas, or correct the capacity."
+        f"Foresail ran {number(more, 1)} % more pod-hours than the HPA alone, beyond the budget of {budget:g} %. The"
+        " policy's own minimum and its events stand outside the budget; it is a whole day's, however short the replay;"
+        " and it counts from what the HPA would hold under the load that is served, which is more than an HPA alone"
+        " sees where too few pods turn users away."
     ]
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from controller.simulation.hpa_spec import MILLI
 from foresail.output import number
 from foresail.replays.arms import FORESAIL, HPA
+from foresail.replays.case import Case
 from foresail.replays.figures import (
     FEWEST_DAYS,
     Replayed,
@@ -22,9 +24,9 @@ from foresail.replays.suggest import Suggested, sentences, tried_table
 
 _LEGEND = """\
 *Overload* is time in which the offered load of some signal exceeds ready pods x capacity, *longest* the longest stretch
-of it. *HPA at equal cost* is the HPA as given with its targets lowered until it runs as many pod-hours as Foresail:
-what is left between the two is what foresight is worth. *max(now, yesterday)* and *perfect forecast* are Foresail's
-planner with that rule in the place of the model, and with the future itself."""
+of it. *HPA at equal cost* is the HPA as given with its targets lowered until it runs at least as many pod-hours as
+Foresail: what is left between the two is what foresight is worth. *max(now, yesterday)* and *perfect forecast* are
+Foresail's planner with that rule in the place of the model, and with the future itself."""
 _STOCK_LEGEND = """\
 *Hot connection-minutes* are connections above the capacity of their own pod, *broken* those that were open on a pod
 that ended, *reconnect peak* the most that came back in one minute."""
@@ -78,6 +80,7 @@ def _assumed(replayed: Replayed) -> list[str]:
         f"The policy, as if Active: {policy.bounds.min_replicas} to {policy.bounds.max_replicas} replicas, planned"
         f" {policy.lead_time.total_seconds():g} s ahead, a minute of overload worth {policy.cost_ratio:g} idle"
         f" pod-minutes, at most {policy.budget_percent:g} % extra pod-hours a day.",
+        *_told(replayed.case),
         *short_lead(replayed),
         _table(("signal", "kind", "capacity per pod"), signals, 2),
         f"The HPA: {hpa.min_replicas} to {hpa.max_replicas} replicas,"
@@ -91,6 +94,36 @@ def _assumed(replayed: Replayed) -> list[str]:
             for name, counted in replayed.hours.items() for ruling, hours in sorted(counted.items())
         ]),
     ]  # fmt: skip
+
+
+def _told(case: Case) -> list[str]:
+    """What the policy's levers and calendar add, and what no forecaster is to expect again."""
+    policy, said = case.policy, []
+    if policy.target is not None and policy.moves_target:
+        low, high = policy.target.lowest, policy.target.highest
+        said.append(
+            f"It moves the HPA's target of {_escaped(policy.target.metric)} between {low:g} and {high:g} per pod."
+        )
+    if not policy.moves_floor:
+        said.append("It moves no floor.")
+    if policy.events:
+        said += ["The calendar, of which only what lies in the replay counts:", _listed([
+            f"{_span(one.start, one.end)}: at least {one.min_replicas} replicas{_why(one.reason)}"
+            for one in policy.events
+        ])]  # fmt: skip
+    if case.incidents:
+        said += ["Incidents, which no forecaster was shown:", _listed([
+            f"{_span(one.start, one.end)}{_why(one.reason)}" for one in case.incidents
+        ])]  # fmt: skip
+    return said
+
+
+def _span(start: datetime, end: datetime) -> str:
+    return f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} {start:%Z}"
+
+
+def _why(reason: str) -> str:
+    return f" ({_escaped(reason)})" if reason else ""
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> str:

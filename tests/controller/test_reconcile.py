@@ -250,7 +250,7 @@ async def test_a_reset_that_another_changes_meanwhile_is_put_right_with_that_cha
     cluster = Memory(a_policy(mode="Active", bounds={"minReplicas": 2, "maxReplicas": 30}))
     reconciler = await ticked(cluster, onlooker=heard)
     raised = cluster.hpas[KEY]
-    reset = {**raised, "spec": {**raised["spec"], "minReplicas": 2}}
+    reset = cluster.hpas[KEY] = {**raised, "spec": {**raised["spec"], "minReplicas": 2}}
     cluster.failing = Conflict("PATCH", 409, "Conflict", "the object has been modified")
     tried = [await reconciler.reassert(reset, at(1, k)) for k in range(MOST_RESETS + 1)]
     assert (any(tried), heard.resets) == (False, [])
@@ -258,6 +258,9 @@ async def test_a_reset_that_another_changes_meanwhile_is_put_right_with_that_cha
     assert await reconciler.reassert(reset, at(1, 20))  # what was not put right has not counted
     assert heard.resets == [KEY]
     assert cluster.events[-1].reason == "FloorReset"
+    cluster.failing = Conflict("PATCH", 409, "Conflict", "the object has been modified")
+    assert await reconciler.reassert(reset, at(1, 21))  # by the tick that came first
+    assert heard.resets == [KEY] * 2
     cluster.policies[KEY]["spec"]["ownership"] = "Respect"
     cluster.failing = Conflict("PATCH", 409, "Conflict", "conflict with another manager")
     with pytest.raises(Conflict):

@@ -95,7 +95,7 @@ def test_both_ends_of_the_tolerance_are_inside(ratio: float, inside: bool) -> No
 @pytest.mark.parametrize(
     ("make", "found"),
     [
-        (lambda: HpaSpec(0, 9, (METRIC,)), "max; without the feature gate HPAScaleToZero at least 1: raise"),
+        (lambda: HpaSpec(0, 9, (METRIC,)), "max; 0 is for the feature gate HPAScaleToZero, which is off"),
         (lambda: HpaSpec(5, 4, (METRIC,)), "maxReplicas 4"),
         (lambda: HpaSpec(1, 9, ()), "no metric"),
         (lambda: MetricSpec("c", Source.EXTERNAL, 0), "a target of 0 milli-units"),

@@ -140,7 +140,7 @@ def test_without_a_server_there_is_nothing_to_read() -> None:
     [
         ([], "no history; name a FILE, or --prometheus URL with --query QUERY"),
         (["chat.csv", "--prometheus", "http://x"], "a FILE and --prometheus; expected one of them"),
-        (["chat.csv", "--query", "x"], "a FILE and --prometheus; expected one of them"),
+        (["chat.csv", "--query", "x"], "a FILE and --query; expected one of them"),
         (["--query", "x"], "--query without --prometheus; name the server"),
         (["--prometheus", "http://x"], "--prometheus without a query; say what to ask"),
         (["--prometheus", "http://x", "--query", ""], "--query ''; expected PROMQL, NAME=PROMQL or NAME:stock=PROMQL"),
@@ -198,6 +198,8 @@ def test_what_says_how_a_prometheus_is_read_is_refused_beside_a_file(
     history = write_history(tmp_path / "chat.csv", a_load(2))
     with pytest.raises(UsageError, match=rf"^{named} with a FILE; .*: leave it out"):
         read_history(parsed(str(history), *given))
+    with pytest.raises(UsageError, match=rf"^{named} without --prometheus; .*: leave it out"):
+        from_prometheus(parsed(*given))
 
 
 @pytest.mark.parametrize("call", ["forecast", "backtest", "replay", "load --url ws://127.0.0.1:1/ws", "refit --out m"])

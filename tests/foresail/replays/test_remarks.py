@@ -8,6 +8,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from controller.domain import Bounds, Lever, TargetBounds
 from controller.simulation.hpa_spec import milli
 from controller.simulation.oracle import Perfect
 from foresail.replays.arms import FORESAIL, HPA, HPA_SAME_COST
@@ -59,6 +60,35 @@ def test_an_hpa_that_aims_at_more_than_a_pod_carries_is_told_of(target: float, t
     said = remarks(replace(QUIET, case=replace(QUIET.case, hpa=hpa)))
     assert [one for one in said if "at rest its pods are overloaded" in one] == said
     assert len(said) == told
+
+
+@pytest.mark.parametrize(("highest", "told"), [(100, False), (101, True)])
+def test_a_policy_that_may_have_the_hpa_aim_beyond_a_pod_is_told_of(highest: float, told: bool) -> None:
+    case = QUIET.case
+    bounds = TargetBounds("load", 1, highest * case.policy.signals[0].capacity_per_pod / 100)
+    said = remarks(replace(QUIET, case=replace(case, policy=replace(case.policy, target=bounds, levers=tuple(Lever)))))
+    assert [one for one in said if one.startswith("The policy may have the HPA aim at")] == said
+    assert len(said) == told
+    assert remarks(replace(QUIET, case=replace(case, policy=replace(case.policy, target=bounds)))) == []
+
+
+def test_a_policy_that_may_not_have_what_is_needed_is_told_of() -> None:
+    case = a_case(hours=3)
+    said = remarks(a_replayed(replace(case, policy=replace(case.policy, bounds=Bounds(1, 19)))))
+    assert [one for one in said if "maximum" in one] == [
+        "For 90.00 min the load is more than the policy's maximum of 19 pods carries: Foresail raises no floor beyond"
+        " it. Raise bounds.maxReplicas."
+    ]
+
+
+def test_more_than_the_budget_is_told_of_with_what_may_be_why() -> None:
+    pods = QUIET.played[HPA].run.records[0].pods
+    allowed = pods // 10
+    (over,) = remarks(costing(**{FORESAIL: allowed + 1, HPA_SAME_COST: allowed + 1}))
+    assert over.startswith(
+        f"Foresail ran {100 * (allowed + 1) / pods:.1f} % more pod-hours than the HPA alone, beyond the"
+    )
+    assert remarks(costing(**{FORESAIL: allowed, HPA_SAME_COST: allowed})) == []
 
 
 def test_the_row_of_equal_cost_says_where_it_is_none() -> None:

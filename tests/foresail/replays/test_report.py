@@ -8,7 +8,9 @@ from datetime import timedelta
 
 import numpy as np
 
+from controller.domain import Lever, Planned, TargetBounds
 from controller.simulation.oracle import Perfect
+from forecaster.incidents import Incident
 from foresail.replays.arms import ARMS, HPA
 from foresail.replays.figures import unmeasured, world_figures
 from foresail.replays.report import markdown
@@ -33,6 +35,28 @@ def test_it_holds_the_arms_the_gaps_and_what_was_assumed() -> None:
         "![Pods](<week-pods.png>)",
     ):
         assert said in PAGE, said
+
+
+def test_it_holds_what_the_policy_and_the_incidents_say_of_certain_hours() -> None:
+    case = REPLAYED.case
+    start = case.load.start
+    policy = replace(
+        case.policy,
+        events=(Planned(start, start + timedelta(hours=1), 30, "launch|day"),),
+        levers=tuple(Lever),
+        target=TargetBounds("load", 30, 45),
+    )
+    incident = Incident(start - timedelta(hours=9), start - timedelta(hours=8), "outage")
+    page = markdown(replace(REPLAYED, case=replace(case, policy=policy, incidents=(incident,))), {})
+    for said in (
+        f"- {start:%Y-%m-%d %H:%M} to {start + timedelta(hours=1):%Y-%m-%d %H:%M} UTC: at least 30 replicas"
+        " (launch\\|day)",
+        f"- {incident.start:%Y-%m-%d %H:%M} to {incident.end:%Y-%m-%d %H:%M} UTC (outage)",
+        "It moves the HPA's target of load between 30 and 45 per pod.",
+    ):
+        assert said in page, said
+    assert "calendar" not in PAGE
+    assert "Incidents" not in PAGE
 
 
 def test_without_a_gap_it_says_that_everything_was_measured() -> None:

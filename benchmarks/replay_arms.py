@@ -152,14 +152,11 @@ def a_case(series: Series, stretch: Stretch, pod_start: timedelta, forecaster: F
     A pod is sized by what is seen of the trace to the stretch's end: of its highest load it takes 20.
     """
     (played,) = stretch.of([series])
-    capacity = _capacity_of(series.part(0, series.index(played.end)))
+    seen = series.part(0, series.index(played.end))
+    capacity = float(seen.values[seen.known].max()) / PODS
     policy = usual_policy((Signal("load", series.kind, capacity),), Bounds(1, 4 * PODS), pod_start)
     settings = WorldSettings(pod_start=pod_start)
     return case_of([replace(series, name="load")], stretch, policy, hpa_for(policy, TARGET), settings, forecaster)
-
-
-def _capacity_of(series: Series) -> float:
-    return float(series.values[series.known].max()) / PODS
 
 
 def seeds_for(kind: Kind, seeds: int) -> range:

@@ -131,7 +131,7 @@ def name_of(subject: Subject) -> str:
 
 
 def _metric(policy: Policy) -> str | None:
-    return policy.target.metric if policy.target is not None and policy.moves_target else None
+    return None if policy.moved_target is None else policy.moved_target.metric
 
 
 def _fitting(kept: Kept, hpa: Json, originals: Originals, now: datetime) -> Kept:

@@ -134,6 +134,11 @@ class Policy:
         """Whether the target of one of the HPA's metrics is a lever."""
         return Lever.TARGET in self.levers
 
+    @property
+    def moved_target(self) -> TargetBounds | None:
+        """How far the target is moved; None where it is no lever."""
+        return self.target if self.moves_target else None
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

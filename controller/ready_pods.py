@@ -85,9 +85,9 @@ class ReadyPods:
     def counted(self, target: Target, now: datetime) -> Counted:
         """By now; where none has been ready for long, all that are ready are taken to be measured."""
         pods = self.of(target)
-        there = sum(not (one.going or one.ended) and now - one.created >= SEEN_AFTER for one in pods)
-        if target[1] != "Deployment":  # an Argo Rollout tells the HPA of a part of its pods
-            there = 0
+        there = 0
+        if target[1] == "Deployment":  # an Argo Rollout tells the HPA of a part of its pods
+            there = sum(not (one.going or one.ended) and now - one.created >= SEEN_AFTER for one in pods)
         ready = [one.ready_since for one in pods if one.ready_since is not None]
         measured = sum(now - since >= MEASURED_AFTER for since in ready) or len(ready)
         return Counted(there or None, measured or None)

@@ -179,13 +179,14 @@ def check_bounds(policy: Policy, spec: HpaSpec) -> None:
 
 def moved_metric(policy: Policy, spec: HpaSpec) -> MetricSpec | None:
     """The metric whose target the policy moves; None without the lever. Raises BadPolicy where the HPA has none."""
-    if not policy.moves_target or policy.target is None:
+    moved = policy.moved_target
+    if moved is None:
         return None
     for metric in spec.metrics:
-        if metric.name == policy.target.metric and metric.target_type is TargetType.AVERAGE_VALUE:
+        if metric.name == moved.metric and metric.target_type is TargetType.AVERAGE_VALUE:
             return metric
     found = ", ".join(f"{one.name} ({one.target_type})" for one in spec.metrics)
     raise BadPolicy(
-        f"target: the metric {policy.target.metric}, but the HPA has {found}; name one of its metrics whose target is"
+        f"target: the metric {moved.metric}, but the HPA has {found}; name one of its metrics whose target is"
         " of type AverageValue"
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from controller.domain import Decision, Policy
+from controller.domain import Decision, Policy, Signal
 from controller.errors import BadPolicy
 from controller.simulation.feed import ForecastFeed
 from controller.simulation.hpa import State, step
@@ -186,17 +186,18 @@ def _tick(world: World, scaler: Scaler, lag: MetricLag, tick: int, now: datetime
 
 def hpa_for(policy: Policy, target: float = 0.7) -> HpaSpec:
     """The HPA of a careful user: each signal at `target` of its capacity on average, default behaviour."""
-    targets = [milli(target * signal.capacity_per_pod) for signal in policy.signals]
-    for signal, rounded in zip(policy.signals, targets, strict=True):
-        if rounded < _COARSEST:
-            raise BadPolicy(
-                f"{signal.name}: {signal.capacity_per_pod:g} per pod; the HPA counts in thousandths, so its target of"
-                f" {target:g} of that would be rounded by more than 1 %: measure the signal in a smaller unit"
-            )
-    metrics = [
-        MetricSpec(one.name, Source.EXTERNAL, rounded) for one, rounded in zip(policy.signals, targets, strict=True)
-    ]
-    return HpaSpec(policy.bounds.min_replicas, policy.bounds.max_replicas, tuple(metrics))
+    metrics = tuple([MetricSpec(one.name, Source.EXTERNAL, _target_of(one, target)) for one in policy.signals])
+    return HpaSpec(policy.bounds.min_replicas, policy.bounds.max_replicas, metrics)
+
+
+def _target_of(signal: Signal, target: float) -> int:
+    rounded = milli(target * signal.capacity_per_pod)
+    if rounded < _COARSEST:
+        raise BadPolicy(
+            f"{signal.name}: {signal.capacity_per_pod:g} per pod; the HPA counts in thousandths, so its target of"
+            f" {target:g} of that would be rounded by more than 1 %: measure the signal in a smaller unit"
+        )
+    return rounded
 
 
 def first_replicas(hpa_spec: HpaSpec, totals: Mapping[str, float]) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
+from statistics import NormalDist
 
 import numpy as np
 
@@ -40,18 +41,28 @@ class PodStart:
         if not 0 <= self.failed < 1:
             raise ValueError(f"a share of failed starts of {self.failed:g}; it must be at least 0 and below 1")
 
+    def quantile(self, share: float) -> timedelta:
+        """What so large a share of the starts that do not fail takes at most; above 0, below 1."""
+        return self._once(NormalDist().inv_cdf(share)) if self._varies else self.median
+
     def draw(self, rng: np.random.Generator) -> timedelta:
         """The time that one pod takes, with its failed starts."""
-        total, delay = self._once(rng), timedelta(0)
+        total, delay = self._drawn(rng), timedelta(0)
         while self.failed and rng.random() < self.failed:
-            total += delay + self._once(rng)
+            total += delay + self._drawn(rng)
             delay = min(max(2 * delay, _FIRST_DELAY), _LONGEST_DELAY)
         return total
 
-    def _once(self, rng: np.random.Generator) -> timedelta:
-        if self.p95 == self.median:
-            return self.median
-        return self.median * math.exp(rng.normal(0.0, math.log(self.p95 / self.median) / _Z95))
+    def _drawn(self, rng: np.random.Generator) -> timedelta:
+        return self._once(rng.normal()) if self._varies else self.median
+
+    @property
+    def _varies(self) -> bool:
+        return self.p95 > self.median
+
+    def _once(self, deviate: float) -> timedelta:
+        """One start, by a deviate of the standard normal distribution."""
+        return self.median * math.exp(deviate * (math.log(self.p95 / self.median) / _Z95))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from statistics import NormalDist
 
 from controller.domain import Bounds, Policy, Signal
 from controller.hpa_manifest import load_hpa
@@ -27,7 +26,6 @@ from foresail.replays.case import usual_policy
 
 TARGET = 0.7
 """Share of the capacity that an HPA aims at where nobody says."""
-_P95 = 0.95
 _PODS, _MOST_PODS = 20, 5_000
 _SIGNAL = "load"
 _NAMED = re.compile(r"([A-Za-z_][\w.-]*)=(.+)", re.DOTALL)
@@ -101,15 +99,12 @@ def _assumed(options: argparse.Namespace) -> tuple[str, ...]:
 def _policy_of(workload: Workload, settings: WorldSettings) -> Policy:
     """The policy with its lead time: as stated, or as a running controller would measure it of the world's pods.
 
-    Nine starts in ten of the lognormal distribution that the world draws from. A start that failed is not measured.
+    A start that failed is not measured.
     """
     if workload.lead_time is not None:
         return workload.policy
-    start, normal = settings.start, NormalDist()
-    most = timedelta(0)
-    if start.median:
-        most = start.median * (start.p95 / start.median) ** (normal.inv_cdf(SHARE) / normal.inv_cdf(_P95))
-    return replace(workload.policy, lead_time=lead_of(timedelta(seconds=math.ceil(most.total_seconds()))))
+    most = math.ceil(settings.start.quantile(SHARE).total_seconds())
+    return replace(workload.policy, lead_time=lead_of(timedelta(seconds=most)))
 
 
 def _check_together(options: argparse.Namespace) -> None:

@@ -215,7 +215,7 @@ def to_dict(replayed: Replayed) -> dict[str, object]:
 
 
 def _policy(policy: Policy) -> dict[str, object]:
-    moved = policy.target if policy.moves_target else None
+    moved = policy.moved_target
     return {
         "min_replicas": policy.bounds.min_replicas,
         "max_replicas": policy.bounds.max_replicas,

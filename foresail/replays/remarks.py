@@ -36,21 +36,19 @@ def remarks(replayed: Replayed) -> list[str]:
 
 def _beyond_pods(case: Case) -> list[str]:
     """Where the HPA aims at more than a pod carries, or may be made to, overload is what it holds its pods at."""
-    targets = {metric.name: metric.target / MILLI for metric in case.hpa.metrics}
-    moved = {}
-    if case.policy.target is not None and case.policy.moves_target:
-        moved = {case.policy.target.metric: case.policy.target.highest}
+    moved = case.policy.moved_target
+    may = {} if moved is None else {moved.metric: moved.highest}
+    does = {metric.name: metric.target / MILLI for metric in case.hpa.metrics}
+    told = (
+        ("The policy may have the HPA aim", may, "its pods are overloaded then. Lower the policy's target"),
+        ("The HPA aims", does, "at rest its pods are overloaded. Lower its target"),
+    )
     return [
-        f"The policy may have the HPA aim at {number(moved[one.name])} of {one.name} per pod, of which a pod carries"
-        f" {number(one.capacity_per_pod)}: its pods are overloaded then. Lower the policy's target, or correct the"
-        " capacity."
+        f"{who} at {number(aims[one.name])} of {one.name} per pod, of which a pod carries"
+        f" {number(one.capacity_per_pod)}: {then}, or correct the capacity."
+        for who, aims, then in told
         for one in case.policy.signals
-        if moved.get(one.name, 0) > one.capacity_per_pod * (1 + _DUST)
-    ] + [
-        f"The HPA aims at {number(targets[one.name])} of {one.name} per pod, of which a pod carries"
-        f" {number(one.capacity_per_pod)}: at rest its pods are overloaded. Lower its target, or correct the capacity."
-        for one in case.policy.signals
-        if targets.get(one.name, 0) > one.capacity_per_pod * (1 + _DUST)
+        if aims.get(one.name, 0) > one.capacity_per_pod * (1 + _DUST)
     ]
 
 

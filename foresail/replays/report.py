@@ -98,11 +98,11 @@ def _assumed(replayed: Replayed) -> list[str]:
 
 def _told(case: Case) -> list[str]:
     """What the policy's levers and calendar add, and what no forecaster is to expect again."""
-    policy, said = case.policy, []
-    if policy.target is not None and policy.moves_target:
-        low, high = policy.target.lowest, policy.target.highest
+    policy, moved, said = case.policy, case.policy.moved_target, []
+    if moved is not None:
         said.append(
-            f"It moves the HPA's target of {_escaped(policy.target.metric)} between {low:g} and {high:g} per pod."
+            f"It moves the HPA's target of {_escaped(moved.metric)} between {moved.lowest:g} and {moved.highest:g}"
+            " per pod."
         )
     if not policy.moves_floor:
         said.append("It moves no floor.")

@@ -42,6 +42,16 @@ def test_a_start_has_the_median_and_the_p95_that_were_given() -> None:
     assert min(drawn) > 0
 
 
+def test_a_quantile_of_starts_is_what_so_many_draws_take_at_most() -> None:
+    start, rng = PodStart(timedelta(seconds=40), timedelta(seconds=120)), np.random.default_rng(0)
+    assert start.quantile(0.5) == start.median
+    assert start.quantile(0.95).total_seconds() == pytest.approx(120)
+    taken = [start.draw(rng) for _ in range(4000)]
+    assert sum(one <= start.quantile(0.9) for one in taken) == pytest.approx(0.9 * 4000, rel=0.02)
+    fixed = PodStart(timedelta(0), timedelta(0))
+    assert fixed.quantile(0.9) == timedelta(0)
+
+
 def test_a_failed_start_is_begun_again_at_once_and_then_after_growing_delays() -> None:
     drawn = seconds(PodStart(MINUTE, MINUTE, failed=0.5), 20_000)
     delays = [0, 0, 10, 20, 40, 80, 160, 300, 300]
